@@ -1,0 +1,1 @@
+"""What a cohort is: cohort files, tables, scales, outcomes, the simulated cohort and preprocessing."""

@@ -1,0 +1,303 @@
+"""From encoded rows to the columns that models see; everything is learned from training rows only.
+
+Linear models get `EncodePredictors`: scaled predictors with the mean in place of a missing value, one
+restricted cubic curve for each number, missing indicators, and plan x predictor terms. Trees get
+`expand_for_trees`: values as they are, missing values included, categories as one column a level.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from features.cohort_file import CohortFile
+
+__all__ = ["BLOCKS", "EncodePredictors", "expand_for_trees", "restricted_cubic", "tree_column_sources"]
+
+BLOCKS = ("main", "missing", "curve", "plan", "plan_term")
+"""Families of design columns; each family shares one prior scale in the ridge posterior."""
+
+_KNOTS = (0.10, 0.50, 0.90)  # Harrell, Regression Modeling Strategies (2015), table 2.3, three knots
+_CURVE_NEEDS = 50  # observed values below which a curve is not tried
+_CURVE_LEVELS = 10  # distinct values below which a number is taken as linear
+
+
+class EncodePredictors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Scale, impute and expand encoded rows for linear models.
+
+    A missing value takes the mean of the observed ones (0 after scaling) and an indicator column says
+    so. Scaling uses the observed values alone, so that a rarely recorded predictor keeps its unit.
+
+    Parameters
+    ----------
+    cohort_file : CohortFile
+        Says the kind of each column of the rows (see `features.encoding.column_names`).
+
+    Attributes
+    ----------
+    sources_ : ndarray of shape (n_base,)
+        For each base column the index of the predictor that it comes from.
+    seen_ : ndarray of shape (n_predictors, 2)
+        1st and 99th percentile of the observed values, per predictor (NaN for categories).
+
+    Notes
+    -----
+    Base columns are, in order: one for each number, binary or ordinal predictor; one for each level of
+    each category; the curves; the missing indicators. Curves are the non-linear part of a restricted
+    cubic spline, made orthogonal to the straight line, hence uncorrelated with it.
+    """
+
+    def __init__(self, cohort_file: CohortFile) -> None:
+        self.cohort_file = cohort_file
+
+    def fit(self, rows: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
+        """Learn means, scales, knots and which predictors can be missing.
+
+        Parameters
+        ----------
+        rows : array of shape (n, m)
+            Encoded rows, NaN where a value is missing.
+        y : ignored
+
+        Returns
+        -------
+        EncodePredictors
+        """
+        values = np.asarray(rows, dtype=np.float64)
+        predictors = self.cohort_file.baseline_predictors
+        self.n_predictors_ = len(predictors)
+        self.n_plans_ = len(self.cohort_file.plan_levels)
+        values = values[:, : self.n_predictors_]
+        numeric = [j for j, p in enumerate(predictors) if p.kind != "category"]
+        self.line_sources_ = np.array(numeric, dtype=np.intp)
+        self.line_mean_, self.line_scale_ = _moments(values[:, self.line_sources_])
+
+        hot = [(j, k) for j, p in enumerate(predictors) if p.kind == "category" for k in range(len(p.levels))]
+        self.hot_sources_ = np.array([j for j, _ in hot], dtype=np.intp)
+        self.hot_levels_ = np.array([k for _, k in hot], dtype=np.float64)
+        self.hot_mean_, self.hot_scale_ = _moments(self._hot(values))
+
+        self._fit_curves(values)
+        share = np.isnan(values).mean(axis=0)
+        self.indicator_sources_ = np.flatnonzero((share > 0) & (share < 1))
+        self.indicator_mean_ = share[self.indicator_sources_]
+        self.sources_ = np.concatenate(
+            [self.line_sources_, self.hot_sources_, self.curve_sources_, self.indicator_sources_]
+        )
+        self.seen_ = np.array(
+            [
+                _percentiles(values[:, j]) if p.kind == "number" else (np.nan, np.nan)
+                for j, p in enumerate(predictors)
+            ]
+        ).reshape(-1, 2)
+        return self
+
+    def transform(self, rows: ArrayLike) -> NDArray[np.float64]:
+        """Give the base columns: every column but the intercept and those of the plan.
+
+        Parameters
+        ----------
+        rows : array of shape (n, m)
+
+        Returns
+        -------
+        ndarray of shape (n, n_base)
+            Scaled columns, without missing values.
+        """
+        values = np.asarray(rows, dtype=np.float64)
+        lines = (values[:, self.line_sources_] - self.line_mean_) / self.line_scale_
+        hot = (self._hot(values) - self.hot_mean_) / self.hot_scale_
+        curves = self._curve(lines[:, self.curve_lines_])
+        missing = np.isnan(values[:, self.indicator_sources_]) - self.indicator_mean_
+        base = np.concatenate([lines, hot, curves, missing], axis=1)
+        base[np.isnan(base)] = 0.0
+        return base
+
+    def design(self, rows: ArrayLike) -> NDArray[np.float64]:
+        """Give the whole design: intercept, base, plan and plan x predictor columns.
+
+        Parameters
+        ----------
+        rows : array of shape (n, m)
+            With the index of the plan in the last column when the cohort has plans.
+
+        Returns
+        -------
+        ndarray of shape (n, n_design)
+        """
+        values = np.asarray(rows, dtype=np.float64)
+        base = self.transform(values)
+        parts = [np.ones((len(base), 1)), base]
+        if self.n_plans_:
+            on_plan = (values[:, -1:] == np.arange(self.n_plans_)).astype(np.float64)
+            terms = base[:, : self.n_terms_]
+            parts += [on_plan, (on_plan[:, :, None] * terms[:, None, :]).reshape(len(base), -1)]
+        return np.concatenate(parts, axis=1)
+
+    @property
+    def n_terms_(self) -> int:
+        """Number of base columns, from the first on, that also get a term for each plan."""
+        return len(self.line_sources_) + len(self.hot_sources_)
+
+    @property
+    def blocks_(self) -> NDArray[np.intp]:
+        """Index into `BLOCKS` of each design column, -1 for the intercept."""
+        base = [0] * self.n_terms_ + [2] * len(self.curve_sources_) + [1] * len(self.indicator_sources_)
+        return np.array([-1, *base, *[3] * self.n_plans_, *[4] * (self.n_plans_ * self.n_terms_)], dtype=np.intp)
+
+    def plan_columns(self, plan: int) -> NDArray[np.intp]:
+        """Design columns that add to (intercept, base columns) for a patient on this plan.
+
+        Parameters
+        ----------
+        plan : int
+            Index of the plan's level.
+
+        Returns
+        -------
+        ndarray of shape (1 + n_terms,)
+            The plan's own column, then its terms in the order of the base columns.
+        """
+        first = 1 + len(self.sources_)
+        terms = first + self.n_plans_ + plan * self.n_terms_ + np.arange(self.n_terms_)
+        return np.concatenate([[first + plan], terms]).astype(np.intp)
+
+    def missing_covariance(self) -> NDArray[np.float64]:
+        """Covariance of the base columns of a missing predictor around their imputed value.
+
+        Returns
+        -------
+        ndarray of shape (n_base, n_base)
+            Zero between different predictors: an input's distribution is taken as in the training
+            rows, whatever the others say, which errs on the wide side.
+        """
+        covariance = np.zeros((len(self.sources_), len(self.sources_)))
+        free = self.n_terms_ + len(self.curve_sources_)
+        covariance[np.arange(free), np.arange(free)] = 1.0
+        hot = slice(len(self.line_sources_), self.n_terms_)
+        same = self.hot_sources_[:, None] == self.hot_sources_[None, :]
+        between = -np.outer(self.hot_mean_, self.hot_mean_) / np.outer(self.hot_scale_, self.hot_scale_)
+        block = np.where(same, between, 0.0)
+        np.fill_diagonal(block, self.hot_mean_ * (1 - self.hot_mean_) / self.hot_scale_**2)
+        covariance[hot, hot] = block
+        return covariance
+
+    def _hot(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        codes = values[:, self.hot_sources_]
+        return np.where(np.isnan(codes), np.nan, codes == self.hot_levels_)
+
+    def _fit_curves(self, values: NDArray[np.float64]) -> None:
+        lines, knots, lefts = [], [], []
+        for line, source in enumerate(self.line_sources_):
+            z = (values[:, source] - self.line_mean_[line]) / self.line_scale_[line]
+            z = z[~np.isnan(z)]
+            kind = self.cohort_file.baseline_predictors[source].kind
+            if kind != "number" or len(z) < _CURVE_NEEDS or len(np.unique(z)) < _CURVE_LEVELS:
+                continue
+            at = _knots(z)
+            if min(np.diff(at)) <= 1e-6:
+                continue
+            raw = restricted_cubic(z, at)
+            straight = np.polynomial.Polynomial.fit(z, raw, 1, domain=[-1, 1])
+            spread = float((raw - straight(z)).std())
+            if spread > 1e-9:
+                lines.append(line)
+                knots.append(at)
+                lefts.append([*straight.coef, spread])
+        self.curve_lines_ = np.array(lines, dtype=np.intp)
+        self.curve_sources_ = self.line_sources_[self.curve_lines_]
+        self.curve_knots_ = np.array(knots, dtype=np.float64).reshape(-1, 3).T
+        self.curve_line_ = np.array(lefts, dtype=np.float64).reshape(-1, 3).T
+
+    def _curve(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        start, slope, spread = self.curve_line_
+        return (restricted_cubic(z, self.curve_knots_) - start - slope * z) / spread
+
+
+def tree_column_sources(cohort_file: CohortFile) -> NDArray[np.intp]:
+    """Index, in an encoded row, of the column that each tree column comes from.
+
+    Parameters
+    ----------
+    cohort_file : CohortFile
+
+    Returns
+    -------
+    ndarray of shape (n_tree_columns,)
+    """
+    return np.array([source for source, _ in _tree_columns(cohort_file)], dtype=np.intp)
+
+
+def expand_for_trees(cohort_file: CohortFile, rows: ArrayLike) -> NDArray[np.float32]:
+    """Encoded rows as trees take them: categories and plan as one column a level, NaN kept.
+
+    Parameters
+    ----------
+    cohort_file : CohortFile
+    rows : array of shape (n, m)
+
+    Returns
+    -------
+    ndarray of float32, shape (n, n_tree_columns)
+    """
+    values = np.asarray(rows, dtype=np.float64)
+    columns = _tree_columns(cohort_file)
+    expanded = values[:, [source for source, _ in columns]].astype(np.float32)
+    for i, (_, level) in enumerate(columns):
+        if level is not None:
+            code = expanded[:, i]
+            expanded[:, i] = np.where(np.isnan(code), code, code == level)
+    return expanded
+
+
+def _tree_columns(cohort_file: CohortFile) -> list[tuple[int, int | None]]:
+    levels = [len(p.levels) if p.kind == "category" else 0 for p in cohort_file.baseline_predictors]
+    if cohort_file.plan is not None:
+        levels.append(len(cohort_file.plan_levels))
+    return [(j, k) for j, count in enumerate(levels) for k in (range(count) if count else [None])]
+
+
+def _knots(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Knots at fixed percentiles; where one value (a dose of 0, say) holds too many, of the others."""
+    knots = np.quantile(z, _KNOTS)
+    if min(np.diff(knots)) <= 1e-6:
+        levels, counts = np.unique(z, return_counts=True)
+        others = z[z != levels[counts.argmax()]]
+        knots = np.quantile(others, _KNOTS)
+    return knots
+
+
+def restricted_cubic(z: NDArray[np.float64], knots: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Non-linear term of a restricted cubic spline with three knots (Harrell 2015, eq. 2.25)."""
+    first, middle, last = knots
+
+    def above(knot: NDArray[np.float64]) -> NDArray[np.float64]:
+        distance = np.maximum(z - knot, 0.0)
+        return distance * distance * distance
+
+    width = last - first
+    left, right = width / (last - middle), (middle - first) / (last - middle)
+    term = above(first) - left * above(middle) + right * above(last)
+    result: NDArray[np.float64] = term / width**2
+    return result
+
+
+def _moments(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of the observed values; 0 and 1 where there is nothing to learn."""
+    count = np.maximum((~np.isnan(values)).sum(axis=0), 1)
+    mean = np.nansum(values, axis=0) / count
+    scale = np.sqrt(np.nansum((values - mean) ** 2, axis=0) / count)
+    return mean, np.where(scale > 1e-12, scale, 1.0)
+
+
+def _percentiles(values: NDArray[np.float64]) -> tuple[float, float]:
+    observed = values[~np.isnan(values)]
+    if not len(observed):
+        return (np.nan, np.nan)
+    low, high = np.quantile(observed, (0.01, 0.99))
+    return float(low), float(high)

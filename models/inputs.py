@@ -1,0 +1,97 @@
+"""What a fitted model reads of patients: encoded rows, and the columns made from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from features.preprocessing import expand_for_trees
+from models.uncertainty import Uncertainty, fit_uncertainty
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from features.preprocessing import EncodePredictors
+
+__all__ = ["Inputs", "TrainingSet"]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Encoded rows with the columns that linear models and trees make of them, made once.
+
+    Parameters
+    ----------
+    encoder : EncodePredictors
+        Fitted on training rows.
+    rows : ndarray of shape (n, m)
+        Encoded rows (`features.encoding`), NaN where a value is missing.
+    """
+
+    encoder: EncodePredictors
+    rows: NDArray[np.float64]
+
+    @cached_property
+    def base(self) -> NDArray[np.float64]:
+        """Scaled columns for linear models, shape (n, n_base)."""
+        return self.encoder.transform(self.rows)
+
+    @cached_property
+    def trees(self) -> NDArray[np.float32]:
+        """Columns for trees, shape (n, n_tree_columns)."""
+        return expand_for_trees(self.encoder.cohort_file, self.rows)
+
+    @cached_property
+    def missing(self) -> NDArray[np.bool_]:
+        """Which predictors are missing, shape (n, n_predictors)."""
+        return np.isnan(self.rows[:, : self.encoder.n_predictors_])
+
+    @cached_property
+    def plans(self) -> NDArray[np.intp]:
+        """Index of each row's plan, shape (n,); 0 without plans."""
+        if not self.encoder.n_plans_:
+            return np.zeros(len(self.rows), dtype=np.intp)
+        return self.rows[:, -1].astype(np.intp)
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Patients to learn one outcome from.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        With an encoder fitted on these very rows.
+    y : ndarray of shape (n,)
+        0 or 1.
+    groups : ndarray of shape (n,) or None
+        Index of the group (site, cluster) of each row.
+    """
+
+    inputs: Inputs
+    y: NDArray[np.float64]
+    groups: NDArray[np.intp] | None = None
+
+    @cached_property
+    def design(self) -> NDArray[np.float64]:
+        """Design matrix of linear models, shape (n, n_design)."""
+        return self.inputs.encoder.design(self.inputs.rows)
+
+    @cached_property
+    def plan_shares(self) -> NDArray[np.float64]:
+        """Share of the rows on each plan, shape (n_plans,), or [1.0] without plans."""
+        count = np.bincount(self.inputs.plans, minlength=max(1, self.inputs.encoder.n_plans_))
+        shares: NDArray[np.float64] = count / count.sum()
+        return shares
+
+    @cached_property
+    def uncertainty(self) -> Uncertainty:
+        """Posterior of the ridge logistic regression on these patients."""
+        return fit_uncertainty(self)

@@ -1,0 +1,136 @@
+"""How far a patient's true probability may lie from the prediction, in logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.posterior import fit_posterior
+from models.scores import LinearScore, linear_score
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from features.preprocessing import EncodePredictors
+    from models.inputs import Inputs, TrainingSet
+
+__all__ = ["Uncertainty", "fit_uncertainty"]
+
+_ZEGER = (16 * np.sqrt(3) / (15 * np.pi)) ** 2
+"""Factor by which a logit shrinks when a normal random intercept is averaged out (Zeger, Liang and
+Albert, Biometrics 1988;44:1049-1060): a new site's effect is not known."""
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """Posterior of a ridge logistic regression, folded into what a prediction needs.
+
+    Parameters
+    ----------
+    centre : LinearScore
+        The posterior mean as a model of its own: the candidate `ridge`.
+    covariance : ndarray of shape (n_plans or 1, 1 + n_base, 1 + n_base)
+        Posterior covariance of the weights that hold on each plan.
+    missing : ndarray of shape (n_plans or 1, n_predictors)
+        Variance that each predictor adds when its value is not known.
+    scales : ndarray of shape (n_blocks,)
+        Prior scale of each block, in logits; the last is the groups' when there are groups.
+    """
+
+    centre: LinearScore
+    covariance: NDArray[np.float64]
+    missing: NDArray[np.float64]
+    scales: NDArray[np.float64]
+
+    def variance(self, inputs: Inputs, logit: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Variance of the true logit around the candidate's.
+
+        The sum of what the coefficients leave open, what missing inputs leave open, and the
+        disagreement between the candidate and this posterior's mean: half their squared distance,
+        as if either could be right.
+
+        Parameters
+        ----------
+        inputs : Inputs
+        logit : ndarray of shape (n,)
+            The candidate's logit for these rows.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        disagreement = (logit - self.centre.logit(inputs)) ** 2 / 2
+        total = np.empty(len(inputs))
+        for plan in set(inputs.plans.tolist()):
+            on_plan = slice(None) if len(inputs) == 1 else np.flatnonzero(inputs.plans == plan)
+            base = inputs.base[on_plan]
+            covariance = self.covariance[plan]
+            spread = ((base @ covariance[1:, 1:] + 2 * covariance[0, 1:]) * base).sum(axis=1)
+            total[on_plan] = spread + covariance[0, 0] + inputs.missing[on_plan] @ self.missing[plan]
+        return total + disagreement
+
+
+def fit_uncertainty(train: TrainingSet) -> Uncertainty:
+    """Learn the posterior on training patients; groups (sites) get intercepts that are averaged out.
+
+    Parameters
+    ----------
+    train : TrainingSet
+
+    Returns
+    -------
+    Uncertainty
+    """
+    encoder = train.inputs.encoder
+    design, blocks = train.design, encoder.blocks_
+    membership = _membership(train)
+    if membership is not None:
+        design = np.concatenate([design, membership], axis=1)
+        blocks = np.concatenate([blocks, np.full(membership.shape[1], blocks.max() + 1)])
+    used, compact = np.unique(blocks, return_inverse=True)
+    posterior = fit_posterior(design, train.y, compact - 1 if used[0] < 0 else compact)
+    n_design = len(encoder.blocks_)
+    shrink = 1.0
+    if membership is not None:
+        shrink = float(1 / np.sqrt(1 + _ZEGER * posterior.scales[-1] ** 2))
+    mean = posterior.mean[:n_design] * shrink
+    covariance = posterior.covariance[:n_design, :n_design] * shrink**2
+    centre = linear_score(encoder, mean, train.plan_shares)
+    folded = np.stack([_fold(encoder, covariance, plan) for plan in range(len(train.plan_shares))])
+    return Uncertainty(centre, folded, _missing(encoder, centre.weights, folded), posterior.scales)
+
+
+def _membership(train: TrainingSet) -> NDArray[np.float64] | None:
+    """One column a group; None without groups or with groups too small to tell from patients."""
+    if train.groups is None:
+        return None
+    labels, index = np.unique(train.groups, return_inverse=True)
+    if not 2 <= len(labels) <= len(index) / 4:
+        return None
+    return np.eye(len(labels))[index]
+
+
+def _fold(encoder: EncodePredictors, covariance: NDArray[np.float64], plan: int) -> NDArray[np.float64]:
+    """Covariance of the sums of weights that hold on one plan."""
+    size = 1 + len(encoder.sources_)
+    if not encoder.n_plans_:
+        return covariance[:size, :size]
+    own = encoder.plan_columns(plan)
+    folded = covariance[:size, :size].copy()
+    folded[:, : len(own)] += covariance[:size, own]
+    folded[: len(own), :] += covariance[own, :size]
+    folded[: len(own), : len(own)] += covariance[np.ix_(own, own)]
+    return folded
+
+
+def _missing(
+    encoder: EncodePredictors, weights: NDArray[np.float64], covariance: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """E[w' C w] for each plan and predictor: what an unknown value spreads the logit by."""
+    second = covariance[:, 1:, 1:] + weights[:, 1:, None] * weights[:, None, 1:]
+    spread = (second * encoder.missing_covariance()).sum(axis=2)
+    result = np.zeros((len(weights), encoder.n_predictors_))
+    np.add.at(result.T, encoder.sources_, spread.T)
+    return result

@@ -1,0 +1,1 @@
+"""The service: settings, application, routes and schemas."""

@@ -1,0 +1,1 @@
+"""Experiments and their side effects: validation, search, metrics, registry and the command line."""

@@ -1,0 +1,248 @@
+"""Nested, repeated cross-validation: everything is learned anew inside each outer fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed, parallel_config
+from scipy.special import expit
+
+from features.preprocessing import EncodePredictors
+from models.inputs import Inputs, TrainingSet
+from models.response_model import OUTCOMES, ResponseModel, fit_outcome, fit_score
+from training.folds import make_splits
+from training.search import SearchResult, make_inner_folds, search
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from features.cohort import Cohort
+    from features.cohort_file import CohortFile
+    from training.folds import Split
+
+__all__ = ["OUTER_FOLDS", "REPEATS", "Fitted", "Patients", "Validated", "cross_validate", "fit_model"]
+
+OUTER_FOLDS, REPEATS = 5, 2
+
+
+@dataclass(frozen=True)
+class Patients:
+    """What of a cohort goes into learning and validation.
+
+    Parameters
+    ----------
+    cohort_file : CohortFile
+    rows : ndarray of shape (n, m)
+        Encoded rows.
+    outcomes : mapping of str to ndarray of shape (n,)
+        By name of the outcome: 0, 1, or NaN if the endpoint is missing.
+    groups : ndarray of shape (n,) or None
+    """
+
+    cohort_file: CohortFile
+    rows: NDArray[np.float64]
+    outcomes: Mapping[str, NDArray[np.float64]]
+    groups: NDArray[np.intp] | None
+
+    @classmethod
+    def from_cohort(cls, cohort: Cohort) -> Patients:
+        """Take the patients of a cohort, in its order."""
+        outcomes = {"response": cohort.response, "remission": cohort.remission}
+        groups = None if cohort.groups is None else np.asarray(cohort.groups, dtype=np.intp)
+        return cls(cohort.file, cohort.rows, outcomes, groups)
+
+    @property
+    def known(self) -> NDArray[np.intp]:
+        """Indices of the patients whose endpoint was observed."""
+        return np.flatnonzero(~np.isnan(self.outcomes["response"]))
+
+    def take(self, index: NDArray[np.intp]) -> Patients:
+        """Keep some of the patients."""
+        outcomes = {name: y[index] for name, y in self.outcomes.items()}
+        groups = None if self.groups is None else self.groups[index]
+        return Patients(self.cohort_file, self.rows[index], outcomes, groups)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model with the searches that shaped it.
+
+    Parameters
+    ----------
+    model : ResponseModel
+    searches : mapping of str to SearchResult
+        By outcome.
+    """
+
+    model: ResponseModel
+    searches: Mapping[str, SearchResult]
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Result of nested cross-validation with the final model, fitted on all patients.
+
+    Parameters
+    ----------
+    final : Fitted
+    out_of_fold : DataFrame
+        One row for each outcome, repeat and patient: `outcome, repeat, fold, patient, observed,
+        probability, low, high, floor` and one column `candidate_NAME` for each candidate tried;
+        `patient` counts the rows of `Patients`, `observed` is NaN without endpoint.
+    winners : mapping of str to list of str
+        By outcome, the candidate chosen in each outer fold.
+    """
+
+    final: Fitted
+    out_of_fold: pd.DataFrame
+    winners: Mapping[str, list[str]]
+
+
+def fit_model(patients: Patients, seed: int, only: str | None = None) -> Fitted:
+    """Run the whole procedure on the patients with an endpoint: search on inner folds, final fit.
+
+    Parameters
+    ----------
+    patients : Patients
+    seed : int
+    only : str, optional
+        Candidate to use whatever the search says.
+
+    Returns
+    -------
+    Fitted
+
+    Raises
+    ------
+    TrainingDataError
+        If there are too few events or groups for inner folds.
+    """
+    known = patients.take(patients.known)
+    inner = make_inner_folds(known.cohort_file, known.rows, known.outcomes["response"], known.groups, seed)
+    searches = {name: search(inner, known.outcomes[name], known.groups, seed, only) for name in OUTCOMES}
+    sets = training_sets(known)
+    outcomes = {name: fit_outcome(sets[name], searches[name].choice, seed) for name in OUTCOMES}
+    encoder = sets["response"].inputs.encoder
+    return Fitted(ResponseModel(encoder, outcomes), searches)
+
+
+def cross_validate(
+    patients: Patients,
+    seed: int,
+    only: str | None = None,
+    splits: Sequence[Sequence[Split]] | None = None,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Validated:
+    """Nested, repeated, stratified cross-validation that follows groups; folds run in parallel.
+
+    Parameters
+    ----------
+    patients : Patients
+    seed : int
+    only : str, optional
+        Candidate to use whatever the searches say.
+    splits : sequence of sequences of Split, optional
+        Outer folds of each repeat, instead of those made here.
+    progress : callable
+        Called with the number of fits done and of all.
+
+    Returns
+    -------
+    Validated
+
+    Raises
+    ------
+    TrainingDataError
+        If there are too few events or groups for folds.
+
+    References
+    ----------
+    Varma and Simon, BMC Bioinformatics 2006;7:91 (why tuning must be nested).
+    """
+    if splits is None:
+        splits = [_outer_splits(patients, seed + repeat) for repeat in range(REPEATS)]
+    tasks = [(r, f, split) for r, folds in enumerate(splits) for f, split in enumerate(folds)]
+    jobs = [delayed(fit_model)(patients, seed, only)]  # the longest first
+    jobs += [delayed(_outer_fold)(patients, seed, only, *task) for task in tasks]
+    final: Fitted | None = None
+    tables: dict[tuple[int, int], tuple[pd.DataFrame, dict[str, str]]] = {}
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        for done, result in enumerate(Parallel(n_jobs=-1, return_as="generator_unordered")(jobs), start=1):
+            if isinstance(result, Fitted):
+                final = result
+            else:
+                tables[result[0]] = result[1:]
+            progress(done, len(jobs))
+    if final is None:
+        raise RuntimeError("the final fit gave no result")
+    ordered = [tables[key] for key in sorted(tables)]
+    winners = {name: [chosen[name] for _, chosen in ordered] for name in OUTCOMES}
+    return Validated(final, pd.concat([table for table, _ in ordered], ignore_index=True), winners)
+
+
+def training_sets(known: Patients) -> dict[str, TrainingSet]:
+    """Encode patients whose endpoint is known, by what they themselves teach.
+
+    Parameters
+    ----------
+    known : Patients
+
+    Returns
+    -------
+    dict of str to TrainingSet
+        By outcome; all share one encoder.
+    """
+    inputs = Inputs(EncodePredictors(known.cohort_file).fit(known.rows), known.rows)
+    return {name: TrainingSet(inputs, known.outcomes[name], known.groups) for name in OUTCOMES}
+
+
+def _outer_splits(patients: Patients, seed: int) -> list[Split]:
+    """Folds of the patients with an endpoint; the others are predicted in the fold of their group."""
+    known = patients.known
+    groups = patients.groups
+    y = patients.outcomes["response"][known]
+    splits = make_splits(y, None if groups is None else groups[known], OUTER_FOLDS, seed)
+    unknown = np.setdiff1d(np.arange(len(patients.rows)), known)
+    home = np.random.default_rng(seed).integers(len(splits), size=len(patients.rows))
+    if groups is not None:
+        for fold, (_, test) in enumerate(splits):
+            home[np.isin(groups, groups[known[test]])] = fold
+    return [
+        (known[train], np.sort(np.concatenate([known[test], unknown[home[unknown] == fold]])))
+        for fold, (train, test) in enumerate(splits)
+    ]
+
+
+def _outer_fold(
+    patients: Patients, seed: int, only: str | None, repeat: int, fold: int, split: Split
+) -> tuple[tuple[int, int], pd.DataFrame, dict[str, str]]:
+    """Run the procedure on the training rows and predict the test rows."""
+    rows, test = split
+    train = patients.take(rows)
+    own_seed = seed + 1000 * (repeat + 1) + fold
+    fitted = fit_model(train, own_seed, only)
+    inputs = fitted.model.inputs(patients.rows[test])
+    sets = training_sets(train)
+    tables = []
+    for name, model in fitted.model.outcomes.items():
+        probability, low, high = model.predict(inputs)
+        table = {
+            "outcome": name,
+            "repeat": repeat,
+            "fold": fold,
+            "patient": test,
+            "observed": patients.outcomes[name][test],
+            "probability": probability,
+            "low": low,
+            "high": high,
+        }
+        for candidate, choice in fitted.searches[name].choices.items():
+            score = fit_score(sets[name], candidate, choice.params, own_seed)
+            table[f"candidate_{candidate}"] = expit(choice.recalibration.apply(score.logit(inputs)))
+        tables.append(pd.DataFrame(table))
+    chosen = {name: result.choice.candidate for name, result in fitted.searches.items()}
+    return (repeat, fold), pd.concat(tables, ignore_index=True), chosen
