@@ -26,7 +26,7 @@ from features.scales import Scale, load_scales
 from features.toml_section import Section, name_nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    pass
 
 __all__ = [
     "BASELINE",

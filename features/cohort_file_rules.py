@@ -57,7 +57,7 @@ def _check_roles(roles: list[tuple[str, str]]) -> Iterator[str]:
     first: dict[str, str] = {}
     for role, column in roles:
         if column in first:
-            yield f"{role}: {column!r} is already used as {first[column]}; each role needs a column of its own"
+            yield f"{role}: {column!r} is the {first[column]} already; each role needs its own column"
         first.setdefault(column, role)
 
 
@@ -88,6 +88,6 @@ def _check_leak(predictor: Predictor, cohort_file: CohortFile, roles: list[tuple
 def _check_landmark(predictor: Predictor, cohort_file: CohortFile) -> Iterator[str]:
     if predictor.landmark not in cohort_file.landmarks:
         yield (
-            f"[predictors.{predictor.name}] landmark: {predictor.landmark!r} is not in the order of [landmarks]; "
+            f"[predictors.{predictor.name}] landmark: {predictor.landmark!r} is not in [landmarks] order; "
             f"allowed: {', '.join(cohort_file.landmarks)}"
         )

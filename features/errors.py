@@ -1,4 +1,7 @@
-"""The mistakes a user can make; the command line prints them without a traceback, the service answers 4xx or 503."""
+"""The mistakes a user can make.
+
+The command line prints them without a traceback; the service answers with a problem document.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCKS", "EncodePredictors", "expand_for_trees", "restricted_cubic", "tree_column_sources"]
 
-BLOCKS = ("main", "missing", "curve", "plan", "plan_term")
+BLOCKS = ("main", "curve", "missing", "plan", "plan_term", "plan_curve")
 """Families of design columns; each family shares one prior scale in the ridge posterior."""
 
 _KNOTS = (0.10, 0.50, 0.90)  # Harrell, Regression Modeling Strategies (2015), table 2.3, three knots
@@ -142,13 +142,16 @@ class EncodePredictors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     @property
     def n_terms_(self) -> int:
         """Number of base columns, from the first on, that also get a term for each plan."""
-        return len(self.line_sources_) + len(self.hot_sources_)
+        return len(self.sources_) - len(self.indicator_sources_)
 
     @property
     def blocks_(self) -> NDArray[np.intp]:
         """Index into `BLOCKS` of each design column, -1 for the intercept."""
-        base = [0] * self.n_terms_ + [2] * len(self.curve_sources_) + [1] * len(self.indicator_sources_)
-        return np.array([-1, *base, *[3] * self.n_plans_, *[4] * (self.n_plans_ * self.n_terms_)], dtype=np.intp)
+        straight = len(self.line_sources_) + len(self.hot_sources_)
+        curved = len(self.curve_sources_)
+        base = [0] * straight + [1] * curved + [2] * len(self.indicator_sources_)
+        plan = [3] * self.n_plans_ + ([4] * straight + [5] * curved) * self.n_plans_
+        return np.array([-1, *base, *plan], dtype=np.intp)
 
     def plan_columns(self, plan: int) -> NDArray[np.intp]:
         """Design columns that add to (intercept, base columns) for a patient on this plan.
@@ -177,9 +180,10 @@ class EncodePredictors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             rows, whatever the others say, which errs on the wide side.
         """
         covariance = np.zeros((len(self.sources_), len(self.sources_)))
-        free = self.n_terms_ + len(self.curve_sources_)
-        covariance[np.arange(free), np.arange(free)] = 1.0
-        hot = slice(len(self.line_sources_), self.n_terms_)
+        known = np.arange(self.n_terms_)
+        covariance[known, known] = 1.0
+        first = len(self.line_sources_)
+        hot = slice(first, first + len(self.hot_sources_))
         same = self.hot_sources_[:, None] == self.hot_sources_[None, :]
         between = -np.outer(self.hot_mean_, self.hot_mean_) / np.outer(self.hot_scale_, self.hot_scale_)
         block = np.where(same, between, 0.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -62,14 +62,15 @@ class Section:
         self.where = where
         self._table = table
         self._problems = problems
-        self._asked: list[str] = []
+        self._known: list[str] = []
 
     def note(self, key: str, problem: str) -> None:
         """Note a problem with a key."""
         self._problems.append(f"{self.where} {key}: {problem}".strip())
 
     def has(self, key: str) -> bool:
-        """Whether the key is written."""
+        """Whether the key is written; from now on it counts as known."""
+        self._known.append(key)
         return key in self._table
 
     def text(self, key: str, default: str | None = None) -> str:
@@ -85,7 +86,7 @@ class Section:
 
     def optional_text(self, key: str) -> str | None:
         """Read a text, None where it is not written."""
-        return self.text(key) if self.has(key) else self._skip(key)
+        return self.text(key) if self.has(key) else None
 
     def choice(self, key: str, choices: tuple[str, ...]) -> str:
         """Read one of a few words; the first one stands in for a wrong one."""
@@ -106,12 +107,12 @@ class Section:
 
     def optional_number(self, key: str) -> float | None:
         """Read a finite number, None where it is not written."""
-        return self.number(key) if self.has(key) else self._skip(key)
+        return self.number(key) if self.has(key) else None
 
     def pair(self, key: str) -> tuple[float, float] | None:
         """Read two numbers, the lower one first; None where they are not written or wrong."""
         if not self.has(key):
-            return self._skip(key)
+            return None
         value = self._get(key, None)
         if not (isinstance(value, list) and len(value) == 2 and all(_is_number(v) for v in value)):
             return self._wrong(key, "two numbers, [lowest, highest]", value, None)
@@ -142,7 +143,7 @@ class Section:
     def section(self, key: str, where: str | None = None) -> Section | None:
         """Read a table; None where it is not written or no table."""
         if not self.has(key):
-            return self._skip(key)
+            return None
         value = self._get(key, None)
         where = where or f"[{key}]"
         if not isinstance(value, dict):
@@ -155,24 +156,20 @@ class Section:
 
     def raw(self, key: str) -> object:
         """Read a value that may be of several types; None where it is not written."""
-        return self._get(key, None) if self.has(key) else self._skip(key)
+        return self._get(key, None) if self.has(key) else None
 
     def close(self) -> None:
         """Note every key that nobody asked for, with the nearest known one."""
         for key in self._table:
-            if key not in self._asked:
-                nearest = name_nearest(key, self._asked, "known keys")
+            if key not in self._known:
+                nearest = name_nearest(key, self._known, "known keys")
                 self._problems.append(f"{self.where} unknown key {key!r}; {nearest}".strip())
 
     def _get(self, key: str, default: object) -> object:
-        self._asked.append(key)
-        if key not in self._table and default is None:
+        if not self.has(key) and default is None:
             self.note(key, "is missing")
         # A missing required key gives None, which no reader takes for a value.
         return self._table.get(key, default)
-
-    def _skip(self, key: str) -> None:
-        self._asked.append(key)
 
     def _wrong(self, key: str, wanted: str, value: object, stand_in: T) -> T:
         if value is not None:  # None: already noted as missing
@@ -180,7 +177,7 @@ class Section:
         return stand_in
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     # bool is a subclass of int in Python, but `true` is no number in a cohort file.
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 

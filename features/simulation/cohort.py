@@ -21,6 +21,8 @@ from features.simulation.relapse import draw_durability
 from features.simulation.response import Outcomes, compute_truth, draw_outcomes
 
 _LARGEST_COHORT = 10_000_000
+_DURABILITY = ("weeks_to_relapse", "relapsed", "maintenance")
+_FRACTIONAL = ("bmi", "crp", "benzodiazepine_dose", "weeks_to_relapse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +189,6 @@ def _hide(
         if name in table:
             table[name] = table[name].mask(left)
     return table
-
-
-_DURABILITY = ("weeks_to_relapse", "relapsed", "maintenance")
-_FRACTIONAL = ("bmi", "crp", "benzodiazepine_dose", "weeks_to_relapse")
 
 
 def _tidy(table: pd.DataFrame) -> pd.DataFrame:

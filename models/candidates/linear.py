@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
+from features.preprocessing import BLOCKS
 from models.candidates.base import Params
 from models.scores import LinearScore, Score, linear_score
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from models.inputs import TrainingSet
 
 __all__ = ["ElasticNet", "Prevalence", "Ridge"]
+
+_FIRST_PLAN_TERM = BLOCKS.index("plan_term")
 
 
 class Prevalence:
@@ -78,7 +81,7 @@ class ElasticNet:
     def fit(self, train: TrainingSet, params: Params, seed: int) -> Score:  # noqa: ARG002
         """Fit by SAGA; a column scaled down by k is penalised as if k times as costly."""
         encoder = train.inputs.encoder
-        scale = np.where(encoder.blocks_ == 4, params["plan_term_scale"], 1.0)
+        scale = np.where(encoder.blocks_ >= _FIRST_PLAN_TERM, params["plan_term_scale"], 1.0)
         model = LogisticRegression(
             C=params["C"],
             l1_ratio=params["l1_ratio"],

@@ -17,7 +17,7 @@ def get_columns(table: pd.DataFrame) -> dict[str, NDArray[Any]]:
 def get_response(table: pd.DataFrame) -> NDArray[np.float64]:
     """1 where the endpoint is at most half of the baseline score, else 0, from a complete table."""
     halved = 2 * table["madrs_day_28"] <= table["madrs_baseline"]
-    return halved.astype(float).to_numpy()
+    return halved.to_numpy().astype(np.float64)
 
 
 def compute_expected_auroc(probability: NDArray[np.float64]) -> float:

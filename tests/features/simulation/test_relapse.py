@@ -7,21 +7,26 @@ import pytest
 from numpy.typing import NDArray
 
 from features.simulation import simulate
-from features.simulation.relapse import compute_relapse_day, draw_responders
+from features.simulation.relapse import Responders, compute_relapse_day, draw_responders
 from tests.features.simulation.helpers import get_columns
 
 YEAR = 364
+_RESPONDERS = 15_000
+
+
+@cache
+def _draw_responders() -> Responders:
+    drawn = simulate(45_000, seed=21, sites=500).complete
+    drawn = drawn[2 * drawn["madrs_day_28"] <= drawn["madrs_baseline"]].head(_RESPONDERS)
+    columns = get_columns(drawn)
+    endpoint = columns["madrs_day_28"]
+    return draw_responders(columns, endpoint, endpoint <= 10, seed=22)
 
 
 @cache
 def _relapse_days(interval: int) -> NDArray[np.int64]:
-    """Relapse day of 20,000 responders, all on one interval; the same frailties for each interval."""
-    drawn = simulate(45_000, seed=21, sites=500).complete
-    drawn = drawn[2 * drawn["madrs_day_28"] <= drawn["madrs_baseline"]].head(20_000)
-    columns = get_columns(drawn)
-    endpoint = columns["madrs_day_28"]
-    responders = draw_responders(columns, endpoint, endpoint <= 10, seed=22)
-    return compute_relapse_day(responders, np.full(endpoint.size, interval), YEAR)
+    """Relapse day of each responder if all are on one interval; the same frailties for each interval."""
+    return compute_relapse_day(_draw_responders(), np.full(_RESPONDERS, interval), YEAR)
 
 
 def _relapses_per_day(day: NDArray[np.int64]) -> float:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,18 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
+import features
+from features.cohort_file import load_cohort_file
 from features.errors import UserError
+from features.schema import check_table
 from features.simulation import Simulated, simulate
 from features.simulation.choice import compute_propensity
 from features.simulation.covariates import draw_covariates
 from features.simulation.parameters import load_population
+from features.tables import read_table
 
+COHORT_FILES = Path(features.__file__).parent / "cohorts"
 DURABILITY = ("weeks_to_relapse", "relapsed", "maintenance")
-
-
-def _load_cohort_file(name: str) -> dict[str, Any]:
-    return tomllib.loads(files("features").joinpath("cohorts", name).read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -177,34 +177,24 @@ def test_a_covariate_that_was_not_recorded_plays_no_part_in_the_choice() -> None
 @pytest.mark.parametrize(
     ("name", "population"), [("ketamine_trd.toml", "trd"), ("ketamine_anxiety.toml", "anxiety")]
 )
-def test_cohort_file_fits_the_table(name: str, population: str) -> None:
-    file = _load_cohort_file(name)
+def test_written_table_is_a_valid_cohort(name: str, population: str, tmp_path: Path) -> None:
+    file = load_cohort_file(COHORT_FILES / name)
     table = simulate(20_000, seed=35, population=population).table
-    outcome, plan = file["outcome"], file["plan"]
-    for column in (
-        file["row_id"],
-        file["group"],
-        file["date"],
-        outcome["endpoint"],
-        plan["column"],
-        *DURABILITY,
-    ):
-        assert column in table
-    assert list(plan["levels"]) == [entry.name for entry in load_population(population).plans]
-    assert table[outcome["baseline"]].min() >= outcome["minimum_baseline"]
-    for column, predictor in file["predictors"].items():
-        values = table[column].dropna()
-        if predictor["kind"] == "number":
-            low, high = predictor["valid"]
-            assert values.between(low, high).all(), column
-        else:
-            levels = predictor.get("levels", ["0", "1"])
-            assert set(values.astype(str)) == set(levels), column
+    table.to_csv(tmp_path / "cohort.csv", index=False)
+    checked = check_table(file, read_table(str(tmp_path / "cohort.csv")), "fit")
+    assert len(checked) == len(table)
+    assert file.provenance == "simulated"
+    assert file.plan_levels == tuple(entry.name for entry in load_population(population).plans)
+    # No patient is lost to the smallest baseline score, and every level of every predictor occurs.
+    assert table[file.outcome.baseline].min() >= (file.outcome.minimum_baseline or 0)
+    for predictor in file.predictors:
+        if predictor.kind != "number":
+            levels = predictor.levels or ("0", "1")
+            assert set(table[predictor.name].dropna().astype(str)) == set(levels), predictor.name
 
 
 def test_trd_cohort_has_forty_baseline_predictors() -> None:
-    predictors = _load_cohort_file("ketamine_trd.toml")["predictors"]
-    assert len([p for p in predictors.values() if "landmark" not in p]) == 40
+    assert len(load_cohort_file(COHORT_FILES / "ketamine_trd.toml").baseline_predictors) == 40
 
 
 def test_written_table_has_no_decimal_points_in_whole_numbers(cohort: Simulated) -> None:

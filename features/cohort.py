@@ -1,0 +1,243 @@
+"""A cohort ready to learn from: encoded patients, their outcomes, and who was left out and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from features.encoding import column_names, encode_frame
+from features.errors import TrainingDataError
+from features.outcomes import find_remission, find_response
+from features.schema import check_table
+from features.tables import read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from features.cohort_file import CohortFile
+
+__all__ = ["Cohort", "PatientFlow", "check_trainable", "load_cohort", "make_cohort", "make_ids"]
+
+_FEWEST = 2  # of each class: with a single one, no split has something both to learn from and to test on
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFlow:
+    """How many patients came in, and how many are left.
+
+    Parameters
+    ----------
+    rows : int
+        In the table.
+    excluded : mapping of str to int
+        By reason; a patient with several is counted under the first.
+    included : int
+    with_endpoint : int
+        Of the included.
+    """
+
+    rows: int
+    excluded: Mapping[str, int]
+    included: int
+    with_endpoint: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Included patients, in the order of the table.
+
+    Parameters
+    ----------
+    file : CohortFile
+    rows : ndarray of shape (n, m)
+        Encoded patients; columns as `features.encoding.column_names` says.
+    response, remission : ndarray of shape (n,)
+        1, 0, or NaN where the endpoint is missing.
+    groups : ndarray of int, shape (n,), or None
+        Index of the group (site, cluster).
+    ids : ndarray of shape (n,)
+        The row id, or the position in the table counted from 0.
+    dates : ndarray of datetime64, shape (n,), or None
+    baseline, endpoint : ndarray of shape (n,)
+        Scores; NaN where the endpoint is missing.
+    flow : PatientFlow
+    """
+
+    file: CohortFile
+    rows: NDArray[np.float64]
+    response: NDArray[np.float64]
+    remission: NDArray[np.float64]
+    groups: NDArray[np.intp] | None
+    ids: NDArray[np.object_] | NDArray[np.intp]
+    dates: NDArray[np.datetime64] | None
+    baseline: NDArray[np.float64]
+    endpoint: NDArray[np.float64]
+    flow: PatientFlow
+
+
+def load_cohort(cohort_file: CohortFile, data: str, query: str | None = None) -> Cohort:
+    """Read, check and encode a cohort.
+
+    Parameters
+    ----------
+    cohort_file : CohortFile
+    data, query : str
+        See `features.tables.read_table`.
+
+    Returns
+    -------
+    Cohort
+
+    Raises
+    ------
+    TableError
+        If the table cannot be read or is not what the cohort file says.
+    TrainingDataError
+        If no patient is left.
+    """
+    return make_cohort(cohort_file, read_table(data, query), origin=data if query is None else "query")
+
+
+def make_cohort(cohort_file: CohortFile, frame: pd.DataFrame, *, origin: str = "table") -> Cohort:
+    """Check and encode a cohort.
+
+    Parameters
+    ----------
+    cohort_file : CohortFile
+    frame : DataFrame
+        One row per patient, see `features.schema.check_table`.
+    origin : str
+        Where the table comes from, for messages.
+
+    Returns
+    -------
+    Cohort
+
+    Raises
+    ------
+    TableError
+        If the table is not what the cohort file says.
+    TrainingDataError
+        If no patient is left.
+    """
+    checked = check_table(cohort_file, frame, "fit", origin=origin)
+    keep, excluded = _find_included(cohort_file, checked)
+    if not keep.any():
+        counts = ", ".join(f"{count} with {reason}" for reason, count in excluded.items())
+        raise TrainingDataError(f"{origin}: no patient is left of {len(checked)}; excluded: {counts}")
+    ids = make_ids(cohort_file, checked)[keep]
+    checked = checked[keep]
+    outcome = cohort_file.outcome
+    baseline = checked[outcome.baseline].to_numpy(np.float64)
+    endpoint = checked[outcome.endpoint].to_numpy(np.float64)
+    flow = PatientFlow(len(keep), excluded, len(checked), int((~np.isnan(endpoint)).sum()))
+    return Cohort(
+        file=cohort_file,
+        rows=encode_frame(cohort_file, checked),
+        response=find_response(outcome, baseline, endpoint),
+        remission=find_remission(outcome, endpoint),
+        groups=pd.factorize(checked[cohort_file.group])[0] if cohort_file.group else None,
+        ids=ids,
+        dates=checked[cohort_file.date].to_numpy() if cohort_file.date else None,
+        baseline=baseline,
+        endpoint=endpoint,
+        flow=flow,
+    )
+
+
+def make_ids(cohort_file: CohortFile, checked_frame: pd.DataFrame) -> NDArray[np.object_] | NDArray[np.intp]:
+    """Give each row's id: the cohort file's `row_id`, or else its position counted from 0.
+
+    Parameters
+    ----------
+    cohort_file : CohortFile
+    checked_frame : DataFrame
+        From `features.schema.check_table`.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+    """
+    if cohort_file.row_id is None:
+        return np.arange(len(checked_frame), dtype=np.intp)
+    return checked_frame[cohort_file.row_id].to_numpy(dtype=object)
+
+
+def _find_included(
+    cohort_file: CohortFile, checked: pd.DataFrame
+) -> tuple[NDArray[np.bool_], dict[str, int]]:
+    outcome, plan = cohort_file.outcome, cohort_file.plan
+    baseline = checked[outcome.baseline].to_numpy(np.float64)
+    reasons = {
+        "no baseline score": np.isnan(baseline),
+        # Half of nothing: such a patient can neither respond nor fail to.
+        "a baseline score at the scale's minimum": baseline <= outcome.scale.minimum,
+    }
+    if outcome.minimum_baseline is not None:
+        reasons[f"a baseline score below {outcome.minimum_baseline:g}"] = baseline < outcome.minimum_baseline
+    if plan is not None:
+        reasons["no plan"] = checked[plan.column].isna().to_numpy()
+    keep = np.ones(len(checked), dtype=bool)
+    excluded = {}
+    for reason, applies in reasons.items():
+        if count := int((keep & applies).sum()):
+            excluded[reason] = count
+        keep &= ~applies
+    return keep, excluded
+
+
+def check_trainable(cohort: Cohort, outcomes: Sequence[str] = ("response", "remission")) -> None:
+    """Check that there is something to learn, and something to learn it from.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    outcomes : sequence of {"response", "remission"}
+        Those that will be learned.
+
+    Raises
+    ------
+    TrainingDataError
+        With every problem: an outcome with fewer than 2 patients in a class, a predictor or plan column
+        that is empty or has the same value for all patients with an endpoint.
+    """
+    observed = ~np.isnan(cohort.response)
+    problems = [problem for name in outcomes if (problem := _check_classes(cohort, name))]
+    if observed.any():
+        names = column_names(cohort.file)
+        problems += [p for j, name in enumerate(names) if (p := _check_column(cohort, observed, j, name))]
+    if problems:
+        raise TrainingDataError("nothing can be learned from these patients:\n  - " + "\n  - ".join(problems))
+
+
+def _check_classes(cohort: Cohort, name: str) -> str | None:
+    values = cohort.response if name == "response" else cohort.remission
+    yes, no = int((values == 1).sum()), int((values == 0).sum())
+    if min(yes, no) >= _FEWEST:
+        return None
+    missing = len(values) - yes - no
+    counts = f"{yes} with and {no} without, {missing} with no endpoint"
+    return f"{name}: {counts}; at least {_FEWEST} with and {_FEWEST} without are needed"
+
+
+def _check_column(cohort: Cohort, observed: NDArray[np.bool_], j: int, name: str) -> str | None:
+    column = cohort.rows[observed, j]
+    present = column[~np.isnan(column)]
+    if not len(present):
+        return f"column {name!r} is empty; leave it out of the cohort file"
+    # With gaps, a constant column may still tell something: that a value was recorded.
+    if len(present) < len(column) or (present != present[0]).any():
+        return None
+    value = _show(cohort.file, j, present[0])
+    return f"column {name!r} is {value} for all patients; leave it out of the cohort file"
+
+
+def _show(cohort_file: CohortFile, j: int, code: float) -> str:
+    predictors = cohort_file.baseline_predictors
+    levels = predictors[j].levels if j < len(predictors) else cohort_file.plan_levels
+    return repr(levels[int(code)]) if levels else f"{code:g}"
