@@ -174,15 +174,14 @@ def _read_scale(outcome: Section) -> Scale:
     known = load_scales()
     stand_in = Scale("", "", float("-inf"), float("inf"), float("inf"), (), "")
     value = outcome.raw("scale")
-    if value is None:
-        outcome.note("scale", f"is missing; {', '.join(known)}, or an inline table")
-        return stand_in
     if isinstance(value, str):
         if value not in known:
             outcome.note("scale", f"{value!r} is not known; {name_nearest(value, known, 'known scales')}")
         return known.get(value, stand_in)
-    section = outcome.section("scale", "[outcome] scale:")
+    section = outcome.section("scale", "[outcome.scale]")
     if section is None:
+        if value is None:
+            outcome.note("scale", f"is missing; {', '.join(known)}, or an inline table")
         return stand_in
     name = section.text("name")
     scale = Scale(
@@ -268,7 +267,7 @@ def _read_predictor(name: str, section: Section) -> Predictor:
     )
     section.close()
     for key, allowed in (("valid", kind == "number"), ("unit", kind == "number"), ("levels", has_levels)):
-        if section.has(key) and section.has("kind") and not allowed:
+        if section.has(key) and section.raw("kind") == kind and not allowed:
             section.note(key, f"has no meaning for kind = {kind!r}; leave it out")
     return result
 

@@ -37,10 +37,10 @@ def read_query(address: str, query: str | None) -> tuple[pd.DataFrame, str]:
     """
     try:
         url = sqlalchemy.make_url(address)
-    except sqlalchemy.exc.ArgumentError:
+    except (sqlalchemy.exc.ArgumentError, ValueError):
         # `from None`: the library's message repeats the address, password included.
         raise TableError("database", ["the address is not an SQLAlchemy URL"]) from None
-    origin = url.render_as_string(hide_password=True)
+    origin = url.set(query={}).render_as_string(hide_password=True)  # options may hold a password too
     if query is None:
         raise TableError(origin, ["a database needs a query that says which rows to read"])
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).is_file():

@@ -69,50 +69,55 @@ def _read_file(path: Path) -> pd.DataFrame:
         known = ", ".join(_TEXT_SUFFIXES + _PARQUET_SUFFIXES)
         raise TableError(str(path), [f"is of an unknown type; allowed: {known}, or a database URL"])
     try:
-        content = path.read_bytes()
+        if suffix in _PARQUET_SUFFIXES:
+            return _read_parquet(path)
+        return _read_text(path.read_bytes(), str(path))
     except OSError as exc:
         raise TableError(str(path), [f"cannot be read: {exc.strerror or exc}"]) from exc
-    if not content.strip():
-        raise TableError(str(path), ["is empty"])
-    return _read_text(content, str(path)) if suffix in _TEXT_SUFFIXES else _read_parquet(content, str(path))
 
 
-def _read_parquet(content: bytes, origin: str) -> pd.DataFrame:
+def _read_parquet(path: Path) -> pd.DataFrame:
     try:
-        table = pyarrow.parquet.read_table(BytesIO(content))
-    except (pa.ArrowException, OSError) as exc:
-        raise TableError(origin, ["is not a Parquet file, or a damaged one"]) from exc
-    # Without pandas' own notes: a column that was an index when written is a column like any other.
-    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+        with path.open("rb") as file:
+            table = pyarrow.parquet.read_table(file)
+    except pa.ArrowException as exc:
+        raise TableError(str(path), ["is not a Parquet file, or a damaged one"]) from exc
+    # Without pandas' own notes: a column that was an index when written is a column like any other. The
+    # options keep one copy of the values in memory instead of two.
+    frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, split_blocks=True, self_destruct=True)
     return frame
 
 
 def _read_text(content: bytes, origin: str) -> pd.DataFrame:
     text = _decode(content, origin)
+    if not text.strip():
+        raise TableError(origin, ["is empty"])
     if "\0" in text:
         raise TableError(origin, ["is not a text table; save it as CSV in UTF-8"])
     # Inside quotes a quotation mark is doubled, so an odd one swallows everything that follows it.
     if text.count('"') % 2:
         raise TableError(origin, ['a quotation mark (") is opened and never closed'])
-    first_line = next(line for line in text.splitlines() if line.strip())
-    delimiter, names = _split_header(first_line)
+    delimiter, names = _split_header(text)
     unnamed = [str(i) for i, name in enumerate(names, start=1) if not name.strip()]
     if unnamed:
-        raise TableError(origin, [f"the column number {number} has no name" for number in unnamed])
+        raise TableError(origin, [f"column number {number} has no name" for number in unnamed])
     ragged: list[pyarrow.csv.InvalidRow] = []
 
     def note_row(row: pyarrow.csv.InvalidRow) -> str:
         ragged.append(row)
         return "skip"
 
-    table = pyarrow.csv.read_csv(
-        BytesIO(text.encode("utf-8")),
-        read_options=pyarrow.csv.ReadOptions(use_threads=False),  # threads would lose the row numbers
-        parse_options=pyarrow.csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note_row
-        ),
-        convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
-    )
+    try:
+        table = pyarrow.csv.read_csv(
+            BytesIO(text.encode("utf-8")),
+            read_options=pyarrow.csv.ReadOptions(use_threads=False),  # threads would lose the row numbers
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note_row
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+        )
+    except pa.ArrowException as exc:
+        raise TableError(origin, [f"cannot be read as a table: {exc}"]) from exc
     if ragged:
         raise TableError(
             origin,
@@ -140,8 +145,9 @@ def _decode(content: bytes, origin: str) -> str:
     raise TableError(origin, ["is in an unknown encoding; save it as CSV in UTF-8"])
 
 
-def _split_header(line: str) -> tuple[str, list[str]]:
+def _split_header(text: str) -> tuple[str, list[str]]:
     """Take the delimiter that splits the header into most names."""
-    split = {delimiter: next(csv.reader(StringIO(line), delimiter=delimiter)) for delimiter in _DELIMITERS}
+    start = text[:1_000_000].lstrip("\r\n")
+    split = {delimiter: next(csv.reader(StringIO(start), delimiter=delimiter)) for delimiter in _DELIMITERS}
     best = max(_DELIMITERS, key=lambda delimiter: len(split[delimiter]))
     return best, split[best]

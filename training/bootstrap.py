@@ -26,6 +26,7 @@ class Estimate:
     Parameters
     ----------
     value, low, high : float
+        NaN where the figure is not defined (a class without patients).
     """
 
     value: float
@@ -114,10 +115,10 @@ def estimate_metrics(
     def mean(metric: Callable[[Predicted, NDArray[np.float64]], float], w: NDArray[np.float64]) -> float:
         return float(np.mean([metric(data, w) for data in repeats]))
 
-    return {
-        name: Estimate(
-            mean(metric, once),
-            *(float(q) for q in np.quantile([mean(metric, w) for w in usable], (0.025, 0.975))),
-        )
-        for name, metric in metrics.items()
-    }
+    def interval(metric: Callable[[Predicted, NDArray[np.float64]], float]) -> tuple[float, float]:
+        if not usable:
+            return float("nan"), float("nan")
+        low, high = np.quantile([mean(metric, w) for w in usable], (0.025, 0.975))
+        return float(low), float(high)
+
+    return {name: Estimate(mean(metric, once), *interval(metric)) for name, metric in metrics.items()}

@@ -110,7 +110,7 @@ def fit_cohort(
     TrainingDataError
         If the cohort has too few events, or columns from which nothing can be learned.
     """
-    check_trainable(cohort)
+    check_trainable(cohort, ["response"])  # too few remissions leave its floor, and a warning
     patients = Patients.from_cohort(cohort)
     validated = cross_validate(patients, seed, only, progress=progress)
     known = patients.known

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pandas as pd
 
+from features.cohort import make_ids
 from features.encoding import encode_frame
 from models.response_model import OUTCOMES
 
@@ -66,9 +67,8 @@ def score_frame(
         for start in range(0, len(rows), _CHUNK)
     ]
     result = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame()
-    row_id, plan = model.cohort_file.row_id, model.cohort_file.plan
-    result.insert(0, row_id or "row", frame[row_id].to_numpy() if row_id else np.arange(len(rows)))
-    if plan is not None:
+    result.insert(0, model.cohort_file.row_id or "row", make_ids(model.cohort_file, frame))
+    if model.cohort_file.plan is not None:
         result.insert(1, "plan", np.array(model.cohort_file.plan_levels)[rows[:, -1].astype(int)])
     return result
 

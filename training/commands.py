@@ -1,0 +1,118 @@
+"""The command line of training: every command that a data scientist or CI runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from features.errors import UserError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="Simulate cohorts, fit and promote response models, predict in batches.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+CohortOption = Annotated[Path, typer.Option("--cohort", help="Cohort file (TOML).")]
+DataOption = Annotated[str, typer.Option("--data", help="CSV or Parquet file, or an SQLAlchemy URL.")]
+QueryOption = Annotated[str | None, typer.Option("--query", help="SQL query, with a URL as --data.")]
+ModelOption = Annotated[str, typer.Option("--model", help="models:/NAME@ALIAS, models:/NAME/VERSION or a folder.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Same seed and data, same predictions.")]
+
+
+@app.command()
+def simulate(
+    patients: Annotated[int, typer.Option("--patients", min=1, help="Number of patients.")],
+    out: Annotated[Path, typer.Option("--out", help="CSV or Parquet file to write.")],
+    seed: SeedOption = 0,
+    truth: Annotated[Path | None, typer.Option("--truth", help="Also write the true probabilities here.")] = None,
+    signal: Annotated[float, typer.Option("--signal", min=0, help="Scale of all effects; 1 is the evidence.")] = 1.5,
+    population: Annotated[str, typer.Option("--population", help="trd, mdd, anxiety or single_infusion.")] = "trd",
+    setting: Annotated[str, typer.Option("--setting", help="clinic, trial or veterans.")] = "clinic",
+    sites: Annotated[int, typer.Option("--sites", min=1, help="Number of treatment sites.")] = 12,
+) -> None:
+    """Simulate a cohort from published figures."""
+    from features.simulation import simulate as make
+    from training.files import write_table
+
+    made = make(patients, seed, population=population, setting=setting, signal=signal, sites=sites)
+    write_table(made.table, out)
+    typer.echo(f"{patients} simulated patients: {out}")
+    if truth is not None:
+        write_table(made.truth, truth)
+        typer.echo(f"their true probabilities under every plan: {truth}")
+
+
+@app.command()
+def fit(
+    cohort: CohortOption,
+    data: DataOption,
+    query: QueryOption = None,
+    seed: SeedOption = 0,
+    candidate: Annotated[
+        str | None, typer.Option("--candidate", help="Use this candidate whatever the search says.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for metrics.json and predictions.csv.")
+    ] = None,
+) -> None:
+    """Cross-validate, fit, log to MLflow and register a version as @challenger."""
+    from training.run import run_fit
+
+    run_fit(cohort, data, query, seed=seed, candidate=candidate, out=out)
+
+
+@app.command()
+def score(
+    model: ModelOption,
+    data: DataOption,
+    out: Annotated[Path, typer.Option("--out", help="CSV or Parquet file to write.")],
+    query: QueryOption = None,
+    probabilities_only: Annotated[
+        bool, typer.Option("--probabilities-only", help="Without intervals, verdicts and missing inputs.")
+    ] = False,
+) -> None:
+    """Predict every patient of a table."""
+    from training.run import run_score
+
+    rows = run_score(model, data, query, out, probabilities_only=probabilities_only)
+    typer.echo(f"{rows} predictions: {out}")
+
+
+@app.command()
+def promote(model: ModelOption) -> None:
+    """Move @champion to a version, after checking that its files are what was registered."""
+    from models.registry import load_located, locate
+    from training.tracking import promote as move
+
+    located = locate(model)
+    if located.version == "local":
+        raise UserError(f"{model} is a folder; only a registered version can become champion")
+    load_located(located)
+    move(located.name, located.version)
+    typer.echo(f"version {located.version} of {located.name} is champion")
+
+
+@app.command()
+def demo(
+    patients: Annotated[int, typer.Option("--patients", min=100, help="Simulated patients to train on.")] = 2000,
+) -> None:
+    """Simulate, fit, promote, serve and ask for one patient's likelihood."""
+    from training.demo import run_demo
+
+    run_demo(patients)
+
+
+def main() -> None:
+    """Run a command; a user's mistake is one message on stderr and exit code 2."""
+    try:
+        app()
+    except UserError as exc:
+        typer.echo(f"error: {exc}", err=True)
+        sys.exit(2)

@@ -1,0 +1,216 @@
+"""The commands `fit` and `score` with their side effects: files, tracking store, terminal."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import math
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from features.cohort import load_cohort
+from features.cohort_file import load_cohort_file
+from features.errors import UserError
+from features.schema import check_table
+from features.tables import read_table
+from models.candidates import AVERAGE, CANDIDATES
+from models.registry import load_located, locate
+from training.files import check_suffix, write_table, write_text
+from training.fit import Fit, data_digest, fit_cohort, summarise
+from training.scoring import score_frame
+from training.tracking import log_fit, ready_store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from features.cohort import Cohort
+
+__all__ = ["fit_key", "out_of_fold_table", "print_fit", "run_fit", "run_score"]
+
+
+def run_fit(
+    cohort_path: Path,
+    data: str,
+    query: str | None = None,
+    *,
+    seed: int = 0,
+    candidate: str | None = None,
+    out: Path | None = None,
+) -> str:
+    """Fit a cohort, log it, register a version and write its figures.
+
+    Parameters
+    ----------
+    cohort_path : Path
+    data, query : str
+        See `features.tables.read_table`.
+    seed : int
+    candidate : str, optional
+        Use this one whatever the search says.
+    out : Path, optional
+        Folder for `metrics.json` and `predictions.csv`; made if needed.
+
+    Returns
+    -------
+    str
+        The registered version.
+
+    Raises
+    ------
+    UserError
+        If the cohort file, the table, the candidate's name or the tracking store is at fault. Nothing
+        is written then.
+    """
+    names = [*(c.name for c in CANDIDATES), AVERAGE]
+    if candidate is not None and candidate not in names:
+        raise UserError(f"--candidate {candidate} is not known; allowed: {', '.join(names)}")
+    file = load_cohort_file(cohort_path)
+    cohort = load_cohort(file, data, query)
+    experiment = ready_store(file.name)
+    console = Console()
+    with _progress(console, "cross-validating") as advance:
+        fitted = fit_cohort(cohort, seed, candidate, advance)
+    version, run_id = log_fit(fitted, experiment, fit_key(cohort, seed, candidate))
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        write_text(json.dumps(_finite(summarise(fitted)), indent=2) + "\n", out / "metrics.json")
+        write_table(out_of_fold_table(fitted), out / "predictions.csv")
+    print_fit(fitted, console)
+    console.print(f"Version {version} of [bold]{file.name}[/bold] is @challenger (MLflow run {run_id}).")
+    if out is not None:
+        console.print(f"Figures: {out / 'metrics.json'}, {out / 'predictions.csv'}")
+    return version
+
+
+def run_score(
+    model: str, data: str, query: str | None, out: Path, *, probabilities_only: bool = False
+) -> int:
+    """Predict a table and write the predictions.
+
+    Parameters
+    ----------
+    model : str
+        See `models.registry.locate`.
+    data, query : str
+    out : Path
+    probabilities_only : bool
+
+    Returns
+    -------
+    int
+        Number of predictions.
+
+    Raises
+    ------
+    UserError
+        If the model, the table or the name of the output is at fault. Nothing is written then.
+    """
+    check_suffix(out)
+    loaded = load_located(locate(model))
+    frame = check_table(loaded.cohort_file, read_table(data, query), "score", origin=query and "query" or data)
+    predictions = score_frame(loaded, frame, probabilities_only=probabilities_only)
+    write_table(predictions, out)
+    return len(predictions)
+
+
+def fit_key(cohort: Cohort, seed: int, candidate: str | None) -> str:
+    """Digest of everything that a fit's result follows from.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    seed : int
+    candidate : str or None
+
+    Returns
+    -------
+    str
+        Hexadecimal.
+    """
+    code = importlib.metadata.version("treatment-response")
+    return hashlib.sha256(f"{data_digest(cohort)} {seed} {candidate} {code}".encode()).hexdigest()
+
+
+def out_of_fold_table(fit: Fit) -> pd.DataFrame:
+    """Out-of-fold predictions as `predictions.csv` holds them.
+
+    Parameters
+    ----------
+    fit : Fit
+
+    Returns
+    -------
+    DataFrame
+        `ID, repeat, fold, landmark, outcome, observed, probability, low, high`.
+    """
+    source = fit.validated.out_of_fold
+    ids = pd.Series(fit.cohort.ids[source["patient"].to_numpy()])
+    table = source[["repeat", "fold", "outcome", "probability", "low", "high"]].copy()
+    table.insert(0, fit.cohort.file.row_id or "row", ids.to_numpy())
+    table.insert(3, "landmark", "baseline")
+    table.insert(5, "observed", source["observed"].astype("Int64"))
+    return table
+
+
+def print_fit(fit: Fit, console: Console) -> None:
+    """Print patient flow, figures with intervals, candidates, and what to beware of.
+
+    Parameters
+    ----------
+    fit : Fit
+    console : Console
+    """
+    flow, file = fit.cohort.flow, fit.cohort.file
+    excluded = ", ".join(f"{count} with {reason}" for reason, count in flow.excluded.items()) or "none"
+    console.print(f"\n[bold]{file.title}[/bold] ({file.provenance})")
+    console.print(f"Patients: {flow.rows} rows; excluded: {excluded}; {flow.with_endpoint} with an endpoint.")
+    table = Table(title="Out of fold, with 95 % intervals", title_justify="left")
+    table.add_column("")
+    for name, report in fit.outcomes.items():
+        table.add_column(f"{name} ({report.events} of {report.patients})", justify="right")
+    for metric in next(iter(fit.outcomes.values())).metrics:
+        table.add_row(metric.replace("_", " "), *(str(r.metrics[metric]) for r in fit.outcomes.values()))
+    for candidate in dict.fromkeys(c for r in fit.outcomes.values() for c in r.gains):
+        gains = [report.gains.get(candidate) for report in fit.outcomes.values()]
+        used = [fit.validated.final.searches[name].winner == candidate for name in fit.outcomes]
+        cells = [f"{gain or 'not tried'}{' *' if star else ''}" for gain, star in zip(gains, used, strict=True)]
+        table.add_row(f"log loss saved: {candidate.replace('_', ' ')}", *cells)
+    table.caption = "log loss saved: against plan-wise prevalence, paired; * the candidate that the model uses"
+    console.print(table)
+    for warning in fit.warnings:
+        console.print(f"[yellow]![/yellow] {warning}")
+    if file.provenance == "simulated":
+        console.print("[yellow]![/yellow] Simulated patients: these figures say nothing about real ones.")
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401
+    """Replace what JSON cannot write, an undefined figure, by null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+@contextmanager
+def _progress(console: Console, text: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal and a line now and then elsewhere; stop cleanly when asked to end."""
+    previous = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        if not console.is_terminal:
+            yield lambda done, of: console.print(f"{text}: {done} of {of}", highlight=False)
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task(text, total=None)
+            yield lambda done, of: bar.update(task, completed=done, total=of)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
