@@ -100,6 +100,7 @@ def check_table(
     if len(set(names)) < len(names):
         repeated = sorted({name for name in names if names.count(name) > 1})
         raise TableError(origin, [f"column {name!r} occurs more than once" for name in repeated])
+    frame = frame.set_axis(pd.Index(names), axis=1)
     wanted = [name for name in schema.columns if name in names]
     cells = pd.DataFrame({name: simplify(frame[name].reset_index(drop=True)) for name in wanted}, copy=False)
     try:
@@ -111,17 +112,16 @@ def check_table(
 
 def _convert(cohort_file: CohortFile, cells: pd.DataFrame) -> pd.DataFrame:
     """Give checked cells their types."""
-    converters: dict[str, Callable[[pd.Series], object]] = {}
     outcome, plan = cohort_file.outcome, cohort_file.plan
-    for column in (cohort_file.row_id, cohort_file.group):
-        converters[column or ""] = parse_texts
-    converters[cohort_file.date or ""] = lambda column: parse_dates(column)[0]
-    for score in (outcome.baseline, outcome.endpoint):
-        converters[score] = lambda column: parse_numbers(column).values
-    if plan:
-        converters[plan.column] = partial(_to_levels, levels=cohort_file.plan_levels)
-    for predictor in cohort_file.predictors:
-        converters[predictor.name] = _converter(predictor)
+    converters: dict[str | None, Callable[[pd.Series], object]] = {
+        cohort_file.row_id: parse_texts,
+        cohort_file.group: parse_texts,
+        cohort_file.date: lambda column: parse_dates(column)[0],
+        outcome.baseline: lambda column: parse_numbers(column).values,
+        outcome.endpoint: lambda column: parse_numbers(column).values,
+        plan.column if plan else None: partial(_to_levels, levels=cohort_file.plan_levels),
+    }
+    converters |= {predictor.name: _converter(predictor) for predictor in cohort_file.predictors}
     return pd.DataFrame({name: converters[str(name)](cells[name]) for name in cells.columns}, copy=False)
 
 
@@ -201,15 +201,15 @@ def _describe(
     at_cells = failures[~absent].drop_duplicates(["index", "column", "check"])
     at_cells = at_cells.sort_values("index", kind="stable")
     at_cells = at_cells.iloc[np.argsort(at_cells.groupby("column").cumcount() >= 5, kind="stable")]
-    ids = parse_texts(cells[cohort_file.row_id]) if cohort_file.row_id in cells.columns else None
+    given = {column: cells[column].to_numpy(object) for column in at_cells["column"].unique()}
+    row_id = cohort_file.row_id if cohort_file.row_id in cells.columns else None
+    ids = parse_texts(cells[row_id]).to_numpy(object) if row_id else None
     for row, column, allowed in zip(at_cells["index"], at_cells["column"], at_cells["check"], strict=True):
-        value = cells[column].iloc[int(row)]
-        shown = "an empty cell" if pd.isna(value) else repr(_shorten(str(value)))
-        known = ids is not None and column != cohort_file.row_id and not pd.isna(ids.iloc[int(row)])
-        who = f" ({cohort_file.row_id} {ids.iloc[int(row)]})" if ids is not None and known else ""
-        problems.append(
-            f"row {int(row) + 1}{who}, column {column!r}: {shown} is not allowed; allowed: {allowed}"
-        )
+        value = given[column][row]
+        shown = "an empty cell" if pd.isna(value) or not str(value) else repr(_shorten(str(value)))
+        known = ids is not None and column != row_id and not pd.isna(ids[row])
+        who = f" ({row_id} {ids[row]})" if ids is not None and known else ""
+        problems.append(f"row {row + 1}{who}, column {column!r}: {shown} is not allowed; allowed: {allowed}")
     return problems
 
 

@@ -6,6 +6,7 @@ import codecs
 import csv
 from collections import Counter
 from io import BytesIO, StringIO
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,8 +147,20 @@ def _decode(content: bytes, origin: str) -> str:
 
 
 def _split_header(text: str) -> tuple[str, list[str]]:
-    """Take the delimiter that splits the header into most names."""
+    """Take the delimiter that splits the header into most names; if in doubt, the first row into as many."""
+    first_rows = {delimiter: _split_rows(text, delimiter) for delimiter in _DELIMITERS}
+
+    def rate(delimiter: str) -> tuple[int, bool]:
+        header, *rows = first_rows[delimiter]
+        return len(header), all(len(row) == len(header) for row in rows)
+
+    best = max(_DELIMITERS, key=rate)
+    return best, first_rows[best][0]
+
+
+def _split_rows(text: str, delimiter: str) -> list[list[str]]:
     start = text[:1_000_000].lstrip("\r\n")
-    split = {delimiter: next(csv.reader(StringIO(start), delimiter=delimiter)) for delimiter in _DELIMITERS}
-    best = max(_DELIMITERS, key=lambda delimiter: len(split[delimiter]))
-    return best, split[best]
+    try:
+        return list(islice(csv.reader(StringIO(start, newline=""), delimiter=delimiter), 2))
+    except csv.Error:  # a cell of more than 100,000 characters: not this delimiter
+        return [[start]]

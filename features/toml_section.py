@@ -79,9 +79,7 @@ class Section:
         if not isinstance(value, str):
             return self._wrong(key, "a text in quotes", value, default or "")
         if not value or value != value.strip() or not value.isprintable():
-            self.note(
-                key, f"{value!r} is empty, or has spaces around it or characters that cannot be printed"
-            )
+            self.note(key, f"{value!r} is empty, has spaces around it, or cannot be printed")
         return value
 
     def optional_text(self, key: str) -> str | None:

@@ -84,6 +84,7 @@ def repeats_of(table: pd.DataFrame, column: str = "probability") -> list[Predict
             part["observed"].to_numpy(dtype=np.float64),
             part[column].to_numpy(dtype=np.float64),
             part["candidate_prevalence"].to_numpy(dtype=np.float64),
+            part["fold"].to_numpy(dtype=np.intp),
         )
         for part in parts
     ]

@@ -121,13 +121,16 @@ def fit_model(patients: Patients, seed: int, only: str | None = None) -> Fitted:
     TrainingDataError
         If there are too few events or groups for inner folds.
     """
-    known = patients.take(patients.known)
+    return _fit(patients.take(patients.known), seed, only)[0]
+
+
+def _fit(known: Patients, seed: int, only: str | None) -> tuple[Fitted, dict[str, TrainingSet]]:
     inner = make_inner_folds(known.cohort_file, known.rows, known.outcomes["response"], known.groups, seed)
     searches = {name: search(inner, known.outcomes[name], known.groups, seed, only) for name in OUTCOMES}
     sets = training_sets(known)
     outcomes = {name: fit_outcome(sets[name], searches[name].choice, seed) for name in OUTCOMES}
     encoder = sets["response"].inputs.encoder
-    return Fitted(ResponseModel(encoder, outcomes), searches)
+    return Fitted(ResponseModel(encoder, outcomes), searches), sets
 
 
 def cross_validate(
@@ -222,11 +225,9 @@ def _outer_fold(
 ) -> tuple[tuple[int, int], pd.DataFrame, dict[str, str]]:
     """Run the procedure on the training rows and predict the test rows."""
     rows, test = split
-    train = patients.take(rows)
     own_seed = seed + 1000 * (repeat + 1) + fold
-    fitted = fit_model(train, own_seed, only)
+    fitted, sets = _fit(patients.take(rows), own_seed, only)
     inputs = fitted.model.inputs(patients.rows[test])
-    sets = training_sets(train)
     tables = []
     for name, model in fitted.model.outcomes.items():
         probability, low, high = model.predict(inputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -179,7 +179,7 @@ def _report(validated: Validated, name: str, weights: NDArray[np.float64]) -> Ou
     candidates = [column for column in table if column.startswith("candidate_") and table[column].notna().all()]
 
     def saved(data: Predicted, w: NDArray[np.float64]) -> float:
-        floor = type(data)(data.y, data.floor, data.floor)
+        floor = replace(data, p=data.floor)
         return log_loss(floor, w) - log_loss(data, w)
 
     gains = {

@@ -1,6 +1,10 @@
 """Measures of discrimination, accuracy and calibration, for weighted patients.
 
 A weight says how often a patient was drawn: the bootstrap counts patients instead of copying them.
+
+Out-of-fold predictions come from one model a fold. A fold that by chance (or by its sites) holds many
+responders was predicted by a model that saw few, so that ranking patients of different folds against
+each other would understate discrimination. AUROC and slope therefore compare patients within folds.
 """
 
 from __future__ import annotations
@@ -36,24 +40,31 @@ class Predicted:
         Predicted probability.
     floor : ndarray of shape (n,)
         Plan-wise prevalence in the patients that the prediction was learned from.
+    fold : ndarray of shape (n,)
+        Which model predicted the patient, counted from 0; all 0 for a single model.
     """
 
     y: NDArray[np.float64]
     p: NDArray[np.float64]
     floor: NDArray[np.float64]
+    fold: NDArray[np.intp]
 
 
 def auroc(data: Predicted, w: NDArray[np.float64]) -> float:
     """Area under the ROC curve: chance that a responder is ranked above a non-responder, ties half.
 
-    Hanley and McNeil, Radiology 1982;143:29-36.
+    Over all pairs within a fold. Hanley and McNeil, Radiology 1982;143:29-36.
     """
-    levels, index = np.unique(data.p, return_inverse=True)
-    events = np.bincount(index, weights=w * data.y, minlength=len(levels))
-    others = np.bincount(index, weights=w * (1 - data.y), minlength=len(levels))
-    below = np.cumsum(others) - others
-    pairs = events.sum() * others.sum()
-    return float((events * (below + others / 2)).sum() / pairs) if pairs else float("nan")
+    above = pairs = 0.0
+    for fold in range(int(data.fold.max()) + 1):
+        inside = data.fold == fold
+        y, weight = data.y[inside], w[inside]
+        levels, index = np.unique(data.p[inside], return_inverse=True)
+        events = np.bincount(index, weights=weight * y, minlength=len(levels))
+        others = np.bincount(index, weights=weight * (1 - y), minlength=len(levels))
+        above += float((events * (np.cumsum(others) - others / 2)).sum())
+        pairs += float(events.sum() * others.sum())
+    return above / pairs if pairs else float("nan")
 
 
 def brier(data: Predicted, w: NDArray[np.float64]) -> float:
@@ -80,12 +91,12 @@ def calibration_line(data: Predicted, w: NDArray[np.float64]) -> tuple[float, fl
     intercept : float
         Calibration in the large; 0 is right, below 0 means probabilities that are too high.
     slope : float
-        1 is right, below 1 means probabilities that are too extreme.
+        1 is right, below 1 means probabilities that are too extreme; within folds.
     """
     line = _logit(data.p)
-    ones = np.ones((len(line), 1))
-    intercept = _logistic(ones, data.y, w, offset=line)[0]
-    slope = _logistic(np.column_stack([ones, line]), data.y, w)[1]
+    intercept = _logistic(np.ones((len(line), 1)), data.y, w, offset=line)[0]
+    folds = data.fold[:, None] == np.arange(data.fold.max() + 1)
+    slope = _logistic(np.column_stack([line, folds]), data.y, w)[0]
     return float(intercept), float(slope)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["InnerFolds", "SearchResult", "make_inner_folds", "search"]
 
-INNER_FOLDS = 5
+INNER_FOLDS = 4
 
 
 @dataclass(frozen=True)
@@ -145,9 +145,12 @@ def search(
     if only == AVERAGE or (only is None and len(members) > 1):
         logits[AVERAGE] = np.mean([logits[name] for name in members], axis=0)
 
+    fold = np.empty(len(y), dtype=np.intp)
+    for number, (_, test) in enumerate(folds.splits):
+        fold[test] = number
     choices, losses = {}, {}
     for name, logit in logits.items():
-        recalibration = Recalibration() if name == "prevalence" else fit_recalibration(logit, y)
+        recalibration = Recalibration() if name == "prevalence" else fit_recalibration(logit, y, fold)
         calibrated = recalibration.apply(logit)
         losses[name] = _log_loss(calibrated, y)
         choices[name] = Choice(

@@ -26,10 +26,10 @@ class RandomForest:
     """
 
     name = "random_forest"
-    trials = 5
+    trials = 4
     default: Params = {"min_leaf": 20, "columns": 0.3}
     minimum_events = 20
-    trees = 200
+    trees = 150
 
     def suggest(self, trial: Trial) -> Params:
         """Draw leaf size and the share of columns looked at for a split."""
@@ -46,7 +46,7 @@ class RandomForest:
             "num_parallel_tree": self.trees,
             "eta": 1.0,
             "reg_lambda": 0.0,
-            "max_depth": 12,
+            "max_depth": 10,
             "subsample": 0.632,
             "colsample_bynode": params["columns"],
             "min_child_weight": params["min_leaf"],
@@ -58,7 +58,7 @@ class Boosting:
     """Gradient-boosted trees (Chen and Guestrin, KDD 2016), shallow and slow to learn."""
 
     name = "xgboost"
-    trials = 10
+    trials = 8
     default: Params = {"max_depth": 2, "rounds": 120, "min_child_weight": 5.0, "columns": 0.5, "reg_lambda": 5.0}
     minimum_events = 20
 

@@ -274,3 +274,42 @@ def test_cohort_files_and_errors_can_be_sent_to_other_processes() -> None:
     assert pickle.loads(pickle.dumps(cohort_file)) == cohort_file
     error = CohortFileError("small.toml", ["a", "b"])
     assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+LITERALS = ["true", "-1", "1e400", "nan", '""', "[]", "[[1, 2], 3]", "{}", "{a = 1}", "2026-11-23", "9" * 40]
+KEYS = [line for line in COHORT.splitlines() if " = " in line]
+
+
+def is_refused(text: str) -> bool:
+    try:
+        parse_cohort_file(text, "small.toml")
+    except CohortFileError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("literal", LITERALS)
+def test_no_value_of_any_type_breaks_the_reading(literal: str) -> None:
+    accepted = [
+        line
+        for line in KEYS
+        if not is_refused(COHORT.replace(f"\n{line}\n", f"\n{line.split(' = ')[0]} = {literal}\n"))
+    ]
+    # Only here is one of these values what may be meant.
+    assert accepted == (["subgroup = true"] if literal == "true" else [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "predictors = 3",
+        "predictors = []",
+        "[predictors]\nage = 3",
+        "plan = 'x'",
+        "outcome = [1]",
+        "landmarks = {}",
+    ],
+)
+def test_no_section_of_a_wrong_type_breaks_the_reading(text: str) -> None:
+    with pytest.raises(CohortFileError, match="problems"):
+        parse_cohort_file(text, "small.toml")
