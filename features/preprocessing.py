@@ -27,7 +27,7 @@ _CURVE_NEEDS = 50  # observed values below which a curve is not tried
 _CURVE_LEVELS = 10  # distinct values below which a number is taken as linear
 
 
-class EncodePredictors(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class EncodePredictors(TransformerMixin, BaseEstimator):
     """Scale, impute and expand encoded rows for linear models.
 
     A missing value takes the mean of the observed ones (0 after scaling) and an indicator column says

@@ -20,7 +20,9 @@ standard deviation of a predictor, the size of published moderators of response 
 _FREEDOM = 4.0  # of the Student prior: most effects are small, a few are not
 _INTERCEPT_PRECISION = 1 / 5.0**2  # any prevalence from 0.1 to 99.9 % is open before the data
 _ROUNDS, _TOLERANCE = 60, 5e-3
-_STRIDE = 2.0  # EM's steps are short where the prior, not the data, decides; twice their length still converges
+_STRIDE = (
+    2.0  # EM's steps are short where the prior, not the data, decides; twice their length still converges
+)
 _LARGE = 20_000  # rows above which the prior scales are learned from an even subset
 
 

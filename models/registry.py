@@ -109,7 +109,9 @@ def locate(uri: str) -> Located:
     client = connect()
     try:
         found = (
-            client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, version)
+            client.get_model_version_by_alias(name, alias)
+            if alias
+            else client.get_model_version(name, version)
         )
     except Exception as exc:
         raise RegistryError(f"the registry holds no {uri}; `make mlflow` shows what it holds") from exc

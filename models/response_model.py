@@ -28,6 +28,7 @@ __all__ = ["LEVEL", "OUTCOMES", "Choice", "OutcomeModel", "ResponseModel", "fit_
 OUTCOMES: Final = ("response", "remission")
 LEVEL: Final = 0.9
 """Level of intervals and verdicts."""
+_QUANTILE: Final = float(norm.ppf((1 + LEVEL) / 2))
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,8 @@ class OutcomeModel:
         ndarray of shape (3, n)
             Probability, lower end, upper end.
         """
-        logit = self.score.logit(inputs)
-        spread = np.sqrt(self.uncertainty.variance(inputs, logit))
-        half = norm_quantile() * self.choice.recalibration.slope * spread
-        centre = self.choice.recalibration.apply(logit)
+        centre = self.choice.recalibration.apply(self.score.logit(inputs))
+        half = _QUANTILE * np.sqrt(self.uncertainty.variance(inputs, centre))
         result: NDArray[np.float64] = expit(np.array([centre, centre - half, centre + half]))
         return result
 
@@ -184,8 +183,3 @@ def fit_outcome(train: TrainingSet, choice: Choice, seed: int) -> OutcomeModel:
     OutcomeModel
     """
     return OutcomeModel(choice, fit_score(train, choice.candidate, choice.params, seed), train.uncertainty)
-
-
-def norm_quantile() -> float:
-    """Half width of the interval of level `LEVEL` in standard deviations."""
-    return float(norm.ppf((1 + LEVEL) / 2))

@@ -55,7 +55,8 @@ class LinearScore:
         """Logit of the outcome, shape (n,)."""
         if len(inputs) == 1:
             intercept, *_ = weights = self.weights[inputs.plans[0]]
-            return intercept + inputs.base @ weights[1:]
+            single: NDArray[np.float64] = intercept + inputs.base @ weights[1:]
+            return single
         weights = self.weights[inputs.plans]
         result: NDArray[np.float64] = weights[:, 0] + np.einsum("ij,ij->i", inputs.base, weights[:, 1:])
         return result
@@ -104,7 +105,8 @@ class TreeScore:
         total = result.sum(axis=1)
         far = np.abs(total) > 1e-9
         factor = np.divide(target, total, out=np.ones_like(total), where=far)
-        return result * factor[:, None]
+        stretched: NDArray[np.float64] = result * factor[:, None]
+        return stretched
 
 
 @dataclass(frozen=True)
@@ -125,11 +127,14 @@ class AverageScore:
 
     def logit(self, inputs: Inputs) -> NDArray[np.float64]:
         """Logit of the outcome, shape (n,)."""
-        return np.mean([member.logit(inputs) for member in self.members], axis=0)
+        result: NDArray[np.float64] = np.mean([member.logit(inputs) for member in self.members], axis=0)
+        return result
 
     def contributions(self, inputs: Inputs) -> NDArray[np.float64]:
         """Mean of the members' contributions."""
-        return np.mean([member.contributions(inputs) for member in self.members], axis=0)
+        parts = [member.contributions(inputs) for member in self.members]
+        result: NDArray[np.float64] = np.mean(parts, axis=0)
+        return result
 
 
 def clip_probability(probability: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -57,9 +57,11 @@ def save_model(model: ResponseModel, folder: Path) -> str:
     (folder / "model.json").write_text(
         json.dumps({"format": FORMAT, "outcomes": outcomes}, indent=1, sort_keys=True), encoding="utf-8"
     )
-    np.savez(folder / "arrays.npz", **arrays)
+    np.savez(folder / "arrays.npz", allow_pickle=False, **arrays)
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != _MANIFEST}
-    (folder / _MANIFEST).write_text(json.dumps({"format": FORMAT, "files": files}, indent=1), encoding="utf-8")
+    (folder / _MANIFEST).write_text(
+        json.dumps({"format": FORMAT, "files": files}, indent=1), encoding="utf-8"
+    )
     return digest_of(folder)
 
 
@@ -93,7 +95,7 @@ def load_model(folder: Path, digest: str | None = None) -> ResponseModel:
         outcomes = {
             name: _unpack_outcome(name, packed, folder, arrays) for name, packed in text["outcomes"].items()
         }
-    except (KeyError, ValueError, OSError, CohortFileError, xgb.core.XGBoostError) as exc:
+    except (KeyError, TypeError, ValueError, OSError, CohortFileError, xgb.core.XGBoostError) as exc:
         raise ArtefactError(f"the model in {folder} cannot be read: {type(exc).__name__}: {exc}") from exc
     return ResponseModel(encoder, outcomes)
 
@@ -167,7 +169,7 @@ def _unpack_outcome(name: str, packed: Mapping[str, Any], folder: Path, arrays: 
     )
     centre = _unpack_score(packed["centre"], folder, arrays)
     if not isinstance(centre, LinearScore):
-        raise ValueError("the posterior's centre is not linear")
+        raise TypeError("the posterior's centre is not linear")
     return OutcomeModel(
         choice,
         _unpack_score(packed["score"], folder, arrays),

@@ -45,17 +45,17 @@ class Uncertainty:
     scales: NDArray[np.float64]
 
     def variance(self, inputs: Inputs, logit: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Variance of the true logit around the candidate's.
+        """Variance of the true logit around the predicted one.
 
         The sum of what the coefficients leave open, what missing inputs leave open, and the
-        disagreement between the candidate and this posterior's mean: half their squared distance,
+        disagreement between the prediction and this posterior's mean: half their squared distance,
         as if either could be right.
 
         Parameters
         ----------
         inputs : Inputs
         logit : ndarray of shape (n,)
-            The candidate's logit for these rows.
+            The calibrated logit of the candidate in use.
 
         Returns
         -------

@@ -22,7 +22,9 @@ app = typer.Typer(
 CohortOption = Annotated[Path, typer.Option("--cohort", help="Cohort file (TOML).")]
 DataOption = Annotated[str, typer.Option("--data", help="CSV or Parquet file, or an SQLAlchemy URL.")]
 QueryOption = Annotated[str | None, typer.Option("--query", help="SQL query, with a URL as --data.")]
-ModelOption = Annotated[str, typer.Option("--model", help="models:/NAME@ALIAS, models:/NAME/VERSION or a folder.")]
+ModelOption = Annotated[
+    str, typer.Option("--model", help="models:/NAME@ALIAS, models:/NAME/VERSION or a folder.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Same seed and data, same predictions.")]
 
 
@@ -31,9 +33,15 @@ def simulate(
     patients: Annotated[int, typer.Option("--patients", min=1, help="Number of patients.")],
     out: Annotated[Path, typer.Option("--out", help="CSV or Parquet file to write.")],
     seed: SeedOption = 0,
-    truth: Annotated[Path | None, typer.Option("--truth", help="Also write the true probabilities here.")] = None,
-    signal: Annotated[float, typer.Option("--signal", min=0, help="Scale of all effects; 1 is the evidence.")] = 1.5,
-    population: Annotated[str, typer.Option("--population", help="trd, mdd, anxiety or single_infusion.")] = "trd",
+    truth: Annotated[
+        Path | None, typer.Option("--truth", help="Also write the true probabilities here.")
+    ] = None,
+    signal: Annotated[
+        float, typer.Option("--signal", min=0, help="Scale of all effects; 1 is the evidence.")
+    ] = 1.5,
+    population: Annotated[
+        str, typer.Option("--population", help="trd, mdd, anxiety or single_infusion.")
+    ] = "trd",
     setting: Annotated[str, typer.Option("--setting", help="clinic, trial or veterans.")] = "clinic",
     sites: Annotated[int, typer.Option("--sites", min=1, help="Number of treatment sites.")] = 12,
 ) -> None:
@@ -101,7 +109,9 @@ def promote(model: ModelOption) -> None:
 
 @app.command()
 def demo(
-    patients: Annotated[int, typer.Option("--patients", min=100, help="Simulated patients to train on.")] = 2000,
+    patients: Annotated[
+        int, typer.Option("--patients", min=100, help="Simulated patients to train on.")
+    ] = 2000,
 ) -> None:
     """Simulate, fit, promote, serve and ask for one patient's likelihood."""
     from training.demo import run_demo

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -102,6 +102,15 @@ class Validated:
     winners: Mapping[str, list[str]]
 
 
+class _Fold(NamedTuple):
+    """What comes back from one outer fold: its rows of `Validated.out_of_fold`, and who won."""
+
+    repeat: int
+    fold: int
+    table: pd.DataFrame
+    winners: dict[str, str]
+
+
 def fit_model(patients: Patients, seed: int, only: str | None = None) -> Fitted:
     """Run the whole procedure on the patients with an endpoint: search on inner folds, final fit.
 
@@ -138,7 +147,7 @@ def cross_validate(
     seed: int,
     only: str | None = None,
     splits: Sequence[Sequence[Split]] | None = None,
-    progress: Callable[[int, int], None] = lambda done, of: None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Validated:
     """Nested, repeated, stratified cross-validation that follows groups; folds run in parallel.
 
@@ -150,7 +159,7 @@ def cross_validate(
         Candidate to use whatever the searches say.
     splits : sequence of sequences of Split, optional
         Outer folds of each repeat, instead of those made here.
-    progress : callable
+    progress : callable, optional
         Called with the number of fits done and of all.
 
     Returns
@@ -169,22 +178,18 @@ def cross_validate(
     if splits is None:
         splits = [_outer_splits(patients, seed + repeat) for repeat in range(REPEATS)]
     tasks = [(r, f, split) for r, folds in enumerate(splits) for f, split in enumerate(folds)]
-    jobs = [delayed(fit_model)(patients, seed, only)]  # the longest first
+    jobs: list[Any] = [delayed(fit_model)(patients, seed, only)]  # the longest first
     jobs += [delayed(_outer_fold)(patients, seed, only, *task) for task in tasks]
-    final: Fitted | None = None
-    tables: dict[tuple[int, int], tuple[pd.DataFrame, dict[str, str]]] = {}
+    results: list[Fitted | _Fold] = []
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        for done, result in enumerate(Parallel(n_jobs=-1, return_as="generator_unordered")(jobs), start=1):
-            if isinstance(result, Fitted):
-                final = result
-            else:
-                tables[result[0]] = result[1:]
-            progress(done, len(jobs))
-    if final is None:
-        raise RuntimeError("the final fit gave no result")
-    ordered = [tables[key] for key in sorted(tables)]
-    winners = {name: [chosen[name] for _, chosen in ordered] for name in OUTCOMES}
-    return Validated(final, pd.concat([table for table, _ in ordered], ignore_index=True), winners)
+        for result in Parallel(n_jobs=-1, return_as="generator_unordered")(jobs):
+            results.append(result)
+            if progress is not None:
+                progress(len(results), len(jobs))
+    folds = sorted((r for r in results if isinstance(r, _Fold)), key=lambda r: (r.repeat, r.fold))
+    (final,) = (r for r in results if isinstance(r, Fitted))
+    winners = {name: [fold.winners[name] for fold in folds] for name in OUTCOMES}
+    return Validated(final, pd.concat([fold.table for fold in folds], ignore_index=True), winners)
 
 
 def training_sets(known: Patients) -> dict[str, TrainingSet]:
@@ -222,7 +227,7 @@ def _outer_splits(patients: Patients, seed: int) -> list[Split]:
 
 def _outer_fold(
     patients: Patients, seed: int, only: str | None, repeat: int, fold: int, split: Split
-) -> tuple[tuple[int, int], pd.DataFrame, dict[str, str]]:
+) -> _Fold:
     """Run the procedure on the training rows and predict the test rows."""
     rows, test = split
     own_seed = seed + 1000 * (repeat + 1) + fold
@@ -246,4 +251,4 @@ def _outer_fold(
             table[f"candidate_{candidate}"] = expit(choice.recalibration.apply(score.logit(inputs)))
         tables.append(pd.DataFrame(table))
     chosen = {name: result.choice.candidate for name, result in fitted.searches.items()}
-    return (repeat, fold), pd.concat(tables, ignore_index=True), chosen
+    return _Fold(repeat, fold, pd.concat(tables, ignore_index=True), chosen)

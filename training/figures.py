@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["calibration_figure", "candidates_figure", "roc_figure"]
 
-_INK, _ACCENT, _SOFT, _GREY = "#1f2933", "#0b6e8a", "#9cc9d6", "#7b8794"  # readable in print and when colours fail
+_INK, _ACCENT, _SOFT, _GREY = (
+    "#1f2933",
+    "#0b6e8a",
+    "#9cc9d6",
+    "#7b8794",
+)  # readable in print and when colours fail
 _BAND = (0.025, 0.975)
 
 
@@ -42,10 +47,12 @@ def calibration_figure(repeats: list[Predicted], weights: NDArray[np.float64], t
     """
     data = repeats[0]
     pooled = np.concatenate([r.p for r in repeats])
-    at = np.linspace(*np.quantile(pooled, (0.01, 0.99)), 100)
+    first, last = np.quantile(pooled, (0.01, 0.99))
+    at = np.linspace(first, last, 100)
 
     def curve(w: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.mean([calibration_curve(r, w, at) for r in repeats], axis=0)
+        mean: NDArray[np.float64] = np.mean([calibration_curve(r, w, at) for r in repeats], axis=0)
+        return mean
 
     usable = [w for w in weights[:200] if 0 < (w * data.y).sum() < w.sum()]
     low, high = np.quantile([curve(w) for w in usable], _BAND, axis=0)
@@ -127,11 +134,11 @@ def candidates_figure(gains: Mapping[str, Estimate], used: str, title: str) -> F
     figure = Figure(figsize=(6.4, 0.9 + 0.5 * len(gains)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(0, color=_GREY, linewidth=1, linestyle=(0, (4, 3)))
-    for y, (name, gain) in enumerate(reversed(gains.items())):
+    for y, (name, gain) in enumerate(reversed(list(gains.items()))):
         colour = _ACCENT if name == used else _INK
         axes.plot([gain.low, gain.high], [y, y], color=colour, linewidth=2)
         axes.plot(gain.value, y, marker="D" if name == used else "o", color=colour, markersize=7)
-    labels = [f"{name} (used)" if name == used else name for name in reversed(gains)]
+    labels = [f"{name} (used)" if name == used else name for name in reversed(list(gains))]
     axes.set_yticks(range(len(gains)), [label.replace("_", " ") for label in labels])
     axes.set_ylim(-0.6, len(gains) - 0.4)
     axes.set_xlabel("Log loss saved against plan-wise prevalence (nats a patient)")

@@ -88,7 +88,7 @@ def fit_cohort(
     cohort: Cohort,
     seed: int = 0,
     only: str | None = None,
-    progress: Callable[[int, int], None] = lambda done, of: None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Fit:
     """Cross-validate, fit the final model and measure.
 
@@ -98,7 +98,7 @@ def fit_cohort(
     seed : int
     only : str, optional
         Candidate to use, whatever the searches say.
-    progress : callable
+    progress : callable, optional
         Called with the number of fits done and of all.
 
     Returns
@@ -145,11 +145,13 @@ def summarise(fit: Fit) -> dict[str, Any]:
             "design": "nested, repeated, stratified cross-validation" + (" by group" if file.group else ""),
             "repeats": int(fit.validated.out_of_fold["repeat"].max()) + 1,
             "folds": int(fit.validated.out_of_fold["fold"].max()) + 1,
-            "interval": f"95 %, bootstrap of {SAMPLES} samples of " + ("groups" if file.group else "patients"),
+            "interval": f"95 %, bootstrap of {SAMPLES} samples of "
+            + ("groups" if file.group else "patients"),
         },
         "level": LEVEL,
         "outcomes": {name: _summarise_outcome(fit, name) for name in OUTCOMES},
-        "sample_size": asdict(fit.sample_size) | {"needed": fit.sample_size.needed, "parameters": fit.parameters},
+        "sample_size": asdict(fit.sample_size)
+        | {"needed": fit.sample_size.needed, "parameters": fit.parameters},
         "warnings": list(fit.warnings),
     }
 
@@ -176,14 +178,17 @@ def data_digest(cohort: Cohort) -> str:
 def _report(validated: Validated, name: str, weights: NDArray[np.float64]) -> OutcomeReport:
     table = validated.out_of_fold[validated.out_of_fold["outcome"] == name]
     repeats = repeats_of(table)
-    candidates = [column for column in table if column.startswith("candidate_") and table[column].notna().all()]
+    columns = [str(column) for column in table if str(column).startswith("candidate_")]
+    candidates = [column for column in columns if table[column].notna().all()]
 
     def saved(data: Predicted, w: NDArray[np.float64]) -> float:
         floor = replace(data, p=data.floor)
         return log_loss(floor, w) - log_loss(data, w)
 
     gains = {
-        column.removeprefix("candidate_"): estimate_metrics(repeats_of(table, column), weights, {"saved": saved})["saved"]
+        column.removeprefix("candidate_"): estimate_metrics(
+            repeats_of(table, column), weights, {"saved": saved}
+        )["saved"]
         for column in candidates
         if column != "candidate_prevalence"
     }
@@ -206,14 +211,18 @@ def _warnings(
         rarer = min(report.events, report.patients - report.events)
         if rarer < _TREE_EVENTS:
             found.append(
-                f"{name.capitalize()}: only {rarer} patients in the rarer class; just plan-wise prevalence and "
-                "the ridge model were tried."
+                f"{name.capitalize()}: only {rarer} patients in the rarer class; just plan-wise prevalence "
+                "and the ridge model were tried."
             )
         if validated.final.searches[name].winner == "prevalence":
-            found.append(f"{name.capitalize()}: no candidate beat plan-wise prevalence, which is what the model answers.")
+            found.append(
+                f"{name.capitalize()}: no candidate beat plan-wise prevalence, so that is the answer."
+            )
         if not report.skill_shown:
             skill = report.metrics["brier_skill"]
-            found.append(f"{name.capitalize()}: no skill over plan-wise prevalence is shown (Brier skill {skill}).")
+            found.append(
+                f"{name.capitalize()}: no skill over plan-wise prevalence is shown (Brier skill {skill})."
+            )
     return found
 
 

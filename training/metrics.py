@@ -123,7 +123,9 @@ def calibration_curve(
 
     def columns(z: NDArray[np.float64]) -> NDArray[np.float64]:
         straight = [np.ones_like(z), z]
-        return np.column_stack(straight if min(np.diff(knots)) < 1e-6 else [*straight, restricted_cubic(z, knots)])
+        return np.column_stack(
+            straight if min(np.diff(knots)) < 1e-6 else [*straight, restricted_cubic(z, knots)]
+        )
 
     beta = _logistic(columns(line), data.y, w)
     result: NDArray[np.float64] = expit(columns(_logit(at)) @ beta)

@@ -115,7 +115,9 @@ def run_score(
     """
     check_suffix(out)
     loaded = load_located(locate(model))
-    frame = check_table(loaded.cohort_file, read_table(data, query), "score", origin=query and "query" or data)
+    frame = check_table(
+        loaded.cohort_file, read_table(data, query), "score", origin=data if query is None else "query"
+    )
     predictions = score_frame(loaded, frame, probabilities_only=probabilities_only)
     write_table(predictions, out)
     return len(predictions)
@@ -181,9 +183,13 @@ def print_fit(fit: Fit, console: Console) -> None:
     for candidate in dict.fromkeys(c for r in fit.outcomes.values() for c in r.gains):
         gains = [report.gains.get(candidate) for report in fit.outcomes.values()]
         used = [fit.validated.final.searches[name].winner == candidate for name in fit.outcomes]
-        cells = [f"{gain or 'not tried'}{' *' if star else ''}" for gain, star in zip(gains, used, strict=True)]
+        cells = [
+            f"{gain or 'not tried'}{' *' if star else ''}" for gain, star in zip(gains, used, strict=True)
+        ]
         table.add_row(f"log loss saved: {candidate.replace('_', ' ')}", *cells)
-    table.caption = "log loss saved: against plan-wise prevalence, paired; * the candidate that the model uses"
+    table.caption = (
+        "log loss saved: against plan-wise prevalence, paired; * the candidate that the model uses"
+    )
     console.print(table)
     for warning in fit.warnings:
         console.print(f"[yellow]![/yellow] {warning}")
@@ -191,7 +197,7 @@ def print_fit(fit: Fit, console: Console) -> None:
         console.print("[yellow]![/yellow] Simulated patients: these figures say nothing about real ones.")
 
 
-def _finite(value: Any) -> Any:  # noqa: ANN401
+def _finite(value: Any) -> Any:
     """Replace what JSON cannot write, an undefined figure, by null."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}

@@ -73,9 +73,7 @@ def score_frame(
     return result
 
 
-def _score_rows(
-    model: ResponseModel, rows: NDArray[np.float64], *, probabilities_only: bool
-) -> pd.DataFrame:
+def _score_rows(model: ResponseModel, rows: NDArray[np.float64], *, probabilities_only: bool) -> pd.DataFrame:
     inputs = model.inputs(rows)
     table: dict[str, NDArray[np.float64] | NDArray[np.str_] | Sequence[str]] = {}
     for name in OUTCOMES:

@@ -191,9 +191,7 @@ def _tune(
     return found[study.best_trial.number]
 
 
-def _one_standard_error(
-    losses: Mapping[str, NDArray[np.float64]], groups: NDArray[np.intp] | None
-) -> str:
+def _one_standard_error(losses: Mapping[str, NDArray[np.float64]], groups: NDArray[np.intp] | None) -> str:
     """Simplest candidate within one standard error of the best; `losses` is in order of simplicity."""
     best = min(losses, key=lambda name: float(losses[name].mean()))
     if best == "prevalence":

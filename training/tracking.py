@@ -29,7 +29,16 @@ if TYPE_CHECKING:
 __all__ = ["FIT_KEY_TAG", "log_fit", "promote", "ready_store"]
 
 FIT_KEY_TAG: Final = "fit_key"
-_VERSIONS_OF: Final = ("treatment-response", "numpy", "scipy", "scikit-learn", "xgboost-cpu", "pandas", "mlflow", "optuna")
+_VERSIONS_OF: Final = (
+    "treatment-response",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "xgboost-cpu",
+    "pandas",
+    "mlflow",
+    "optuna",
+)
 
 
 def ready_store(name: str) -> str:
@@ -57,7 +66,9 @@ def ready_store(name: str) -> str:
     if experiment is not None:
         return str(experiment.experiment_id)
     uri = tracking_uri()
-    beside = Path(uri.removeprefix("sqlite:///")).parent / "artifacts" if uri.startswith("sqlite:///") else None
+    beside = (
+        Path(uri.removeprefix("sqlite:///")).parent / "artifacts" if uri.startswith("sqlite:///") else None
+    )
     return str(client.create_experiment(name, artifact_location=beside.as_uri() if beside else None))
 
 
@@ -83,7 +94,11 @@ def log_fit(fit: Fit, experiment_id: str, fit_key: str) -> tuple[str, str]:
 
     name = fit.cohort.file.name
     model = fit.validated.final.model
-    with _quiet(), mlflow.start_run(experiment_id=experiment_id) as run, tempfile.TemporaryDirectory() as scratch:
+    with (
+        _quiet(),
+        mlflow.start_run(experiment_id=experiment_id) as run,
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         _log_results(fit)
         folder = Path(scratch) / FOLDER
         digest = save_model(model, folder)
@@ -129,9 +144,13 @@ def _log_results(fit: Fit) -> None:
 
     summary = summarise(fit)
     file = fit.cohort.file
-    mlflow.set_tags({"provenance": file.provenance, "cohort": file.name, "data_digest": summary["data_digest"]})
+    mlflow.set_tags(
+        {"provenance": file.provenance, "cohort": file.name, "data_digest": summary["data_digest"]}
+    )
     mlflow.log_params({"seed": fit.seed, "candidate_fixed": fit.only or "none", "parameters": fit.parameters})
-    mlflow.log_params({f"{name}_candidate": fit.validated.final.searches[name].winner for name in fit.outcomes})
+    mlflow.log_params(
+        {f"{name}_candidate": fit.validated.final.searches[name].winner for name in fit.outcomes}
+    )
     mlflow.log_params(
         {
             f"{name}_{candidate}_{key}": value
@@ -147,8 +166,12 @@ def _log_results(fit: Fit) -> None:
                 mlflow.log_metric(f"{name}_{metric}{suffix}", getattr(estimate, end))
         title = f"{file.title}: {name}" + (" (simulated)" if file.provenance == "simulated" else "")
         used = fit.validated.final.searches[name].winner
-        mlflow.log_figure(calibration_figure(report.repeats, fit.weights, title), f"figures/{name}_calibration.png")
-        mlflow.log_figure(roc_figure(report.repeats, report.metrics["auroc"], title), f"figures/{name}_roc.png")
+        mlflow.log_figure(
+            calibration_figure(report.repeats, fit.weights, title), f"figures/{name}_calibration.png"
+        )
+        mlflow.log_figure(
+            roc_figure(report.repeats, report.metrics["auroc"], title), f"figures/{name}_roc.png"
+        )
         mlflow.log_figure(candidates_figure(report.gains, used, title), f"figures/{name}_candidates.png")
     mlflow.log_dict(summary, "metrics.json")
     mlflow.log_text(file.text, "cohort.toml")
@@ -166,7 +189,7 @@ def _signature(model: ResponseModel) -> ModelSignature:
 
     kinds = {"number": DataType.double, "binary": DataType.double}
     file = model.cohort_file
-    inputs = [
+    inputs: list[Any] = [
         ColSpec(kinds.get(p.kind, DataType.string), p.name, required=False) for p in file.baseline_predictors
     ]
     if file.plan is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from models.inputs import TrainingSet
@@ -41,7 +41,7 @@ class Candidate(Protocol):
 
     name: str
     trials: int
-    default: Params
+    default: ClassVar[Params]
     minimum_events: int
 
     def suggest(self, trial: Trial) -> Params:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy.special import logit
@@ -26,7 +26,7 @@ class Prevalence:
 
     name = "prevalence"
     trials = 0
-    default: Params = {}
+    default: ClassVar[Params] = {}
     minimum_events = 0
 
     def suggest(self, trial: Trial) -> Params:  # noqa: ARG002
@@ -50,7 +50,7 @@ class Ridge:
 
     name = "ridge"
     trials = 0
-    default: Params = {}
+    default: ClassVar[Params] = {}
     minimum_events = 0
 
     def suggest(self, trial: Trial) -> Params:  # noqa: ARG002
@@ -67,7 +67,7 @@ class ElasticNet:
 
     name = "elastic_net"
     trials = 6
-    default: Params = {"C": 0.02, "l1_ratio": 0.1, "plan_term_scale": 0.5}
+    default: ClassVar[Params] = {"C": 0.02, "l1_ratio": 0.1, "plan_term_scale": 0.5}
     minimum_events = 20
 
     def suggest(self, trial: Trial) -> Params:
@@ -78,7 +78,7 @@ class ElasticNet:
             "plan_term_scale": trial.suggest_float("plan_term_scale", 0.0, 1.0),
         }
 
-    def fit(self, train: TrainingSet, params: Params, seed: int) -> Score:  # noqa: ARG002
+    def fit(self, train: TrainingSet, params: Params, seed: int) -> Score:
         """Fit by SAGA; a column scaled down by k is penalised as if k times as costly."""
         encoder = train.inputs.encoder
         scale = np.where(encoder.blocks_ >= _FIRST_PLAN_TERM, params["plan_term_scale"], 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import xgboost as xgb
@@ -27,7 +27,7 @@ class RandomForest:
 
     name = "random_forest"
     trials = 4
-    default: Params = {"min_leaf": 20, "columns": 0.3}
+    default: ClassVar[Params] = {"min_leaf": 20, "columns": 0.3}
     minimum_events = 20
     trees = 150
 
@@ -38,9 +38,9 @@ class RandomForest:
             "columns": trial.suggest_float("columns", 0.1, 0.6),
         }
 
-    def fit(self, train: TrainingSet, params: Params, seed: int) -> Score:  # noqa: ARG002
+    def fit(self, train: TrainingSet, params: Params, seed: int) -> Score:
         """Grow the forest; rows are drawn without replacement, 63 % for each tree."""
-        settings = {
+        settings: dict[str, str | float] = {
             "objective": "reg:squarederror",
             "base_score": float(train.y.mean()),
             "num_parallel_tree": self.trees,
@@ -59,7 +59,13 @@ class Boosting:
 
     name = "xgboost"
     trials = 8
-    default: Params = {"max_depth": 2, "rounds": 120, "min_child_weight": 5.0, "columns": 0.5, "reg_lambda": 5.0}
+    default: ClassVar[Params] = {
+        "max_depth": 2,
+        "rounds": 120,
+        "min_child_weight": 5.0,
+        "columns": 0.5,
+        "reg_lambda": 5.0,
+    }
     minimum_events = 20
 
     def suggest(self, trial: Trial) -> Params:
@@ -72,9 +78,9 @@ class Boosting:
             "reg_lambda": trial.suggest_float("reg_lambda", 0.5, 50.0, log=True),
         }
 
-    def fit(self, train: TrainingSet, params: Params, seed: int) -> Score:  # noqa: ARG002
+    def fit(self, train: TrainingSet, params: Params, seed: int) -> Score:
         """Boost on log loss from the prevalence."""
-        settings = {
+        settings: dict[str, str | float] = {
             "objective": "binary:logistic",
             "base_score": float(train.y.mean()),
             "eta": 0.04,
