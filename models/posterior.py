@@ -23,7 +23,8 @@ _ROUNDS, _TOLERANCE = 60, 5e-3
 _STRIDE = (
     2.0  # EM's steps are short where the prior, not the data, decides; twice their length still converges
 )
-_LARGE = 20_000  # rows above which the prior scales are learned from an even subset
+_LARGE = 5_000  # rows above which the prior scales are learned from an even subset
+_CHUNK = 8_192  # rows of a design that are weighted at a time: a copy of all would not fit the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def solve_map(
     for _ in range(steps):
         p = expit(design @ beta)
         weight = np.maximum(p * (1 - p), 1e-10)
-        hessian = (design.T * weight) @ design
+        hessian = _gram(design, np.sqrt(weight))
         hessian[np.diag_indices_from(hessian)] += precision
         factor = cho_factor(hessian)
         move = cho_solve(factor, design.T @ (y - p) - precision * beta)
@@ -130,3 +131,12 @@ def solve_map(
         if np.abs(move).max() < 1e-6:
             break
     return beta, cho_solve(factor, np.eye(len(beta)))
+
+
+def _gram(design: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """X' diag(weight^2) X; a matrix times its own transpose costs half of a general product."""
+    total = np.zeros((design.shape[1], design.shape[1]))
+    for start in range(0, len(design), _CHUNK):
+        part = design[start : start + _CHUNK] * weight[start : start + _CHUNK, None]
+        total += part.T @ part
+    return total

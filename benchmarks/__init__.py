@@ -1,0 +1,1 @@
+"""Benchmarks: every figure is measured beside its rival, in one run, on one machine."""

@@ -1,0 +1,153 @@
+"""Log loss, Brier score and AUROC beside rivals, on identical folds and identical fresh patients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pytest
+from flaml import AutoML
+from rich.table import Table
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegressionCV
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from xgboost import XGBClassifier
+
+from benchmarks.simulated import SEEDS, SIZES, cohort, cohort_file, fitted, fresh
+from features.cohort import load_cohort
+from features.cohort_file import load_cohort_file
+from features.preprocessing import expand_for_trees
+from tests.real_data.data import HERE, find_table
+from training.cross_validation import Patients, fit_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+    from rich.console import Console
+
+_SECONDS: Final = 30  # that FLAML gets for each fit
+OURS: Final = "ours"
+
+
+def _logistic(
+    x: NDArray[np.float32], y: NDArray[np.float64], test: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    model = make_pipeline(
+        SimpleImputer(add_indicator=True),
+        StandardScaler(),
+        LogisticRegressionCV(Cs=10, cv=5, scoring="neg_log_loss", max_iter=5000),
+    )
+    return np.asarray(model.fit(x, y).predict_proba(test)[:, 1])
+
+
+def _forest(x: NDArray[np.float32], y: NDArray[np.float64], test: NDArray[np.float32]) -> NDArray[np.float64]:
+    model = RandomForestClassifier(500, min_samples_leaf=10, random_state=0, n_jobs=-1)
+    return np.asarray(model.fit(x, y).predict_proba(test)[:, 1])
+
+
+def _boosting(
+    x: NDArray[np.float32], y: NDArray[np.float64], test: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    return np.asarray(XGBClassifier(random_state=0).fit(x, y).predict_proba(test)[:, 1])
+
+
+def _flaml(x: NDArray[np.float32], y: NDArray[np.float64], test: NDArray[np.float32]) -> NDArray[np.float64]:
+    model = AutoML()
+    model.fit(
+        x,
+        y.astype(int),
+        task="classification",
+        metric="log_loss",
+        time_budget=_SECONDS,
+        estimator_list=["xgboost", "xgb_limitdepth", "rf", "extra_tree"],
+        seed=0,
+        verbose=0,
+    )
+    return np.asarray(model.predict_proba(test)[:, 1])
+
+
+RIVALS: dict[
+    str, Callable[[NDArray[np.float32], NDArray[np.float64], NDArray[np.float32]], NDArray[np.float64]]
+] = {
+    "LogisticRegressionCV (L2)": _logistic,
+    "RandomForest (leaves of 10)": _forest,
+    "XGBClassifier (defaults)": _boosting,
+    f"FLAML ({_SECONDS} s a fit)": _flaml,
+}
+
+
+def run(console: Console) -> dict[str, Any]:
+    """Measure on the trial, if its file is present, and on simulated cohorts of three sizes."""
+    results: dict[str, Any] = {}
+    trial = _find_trial()
+    if trial is None:
+        console.print("thp: left out, the trial's file is not present")
+    else:
+        results["thp"] = _measure_trial(trial)
+        _show(console, "THP, response at 6 months, 10 folds by cluster", results["thp"])
+    for size in SIZES:
+        results[f"simulated {size}"] = _measure_simulated(size)
+        title = f"simulated, {size} patients, 20,000 fresh, mean of {len(SEEDS)} seeds"
+        _show(console, title, results[f"simulated {size}"])
+    return results
+
+
+def _find_trial() -> str | None:
+    try:
+        return find_table("thp_perinatal_cbt.csv")
+    except pytest.skip.Exception:
+        return None
+
+
+def _measure_trial(path: str) -> dict[str, dict[str, float]]:
+    file = load_cohort_file(HERE / "thp.toml")
+    patients = Patients.from_cohort(load_cohort(file, path))
+    patients = patients.take(patients.known)
+    y, groups = patients.outcomes["response"], patients.groups
+    x = expand_for_trees(file, patients.rows)
+    folds = StratifiedGroupKFold(10, shuffle=True, random_state=0).split(x, y, groups)
+    predicted = {name: np.empty(len(y)) for name in (OURS, *RIVALS)}
+    for number, (train, test) in enumerate(folds):
+        model = fit_model(patients.take(train), number).model
+        predicted[OURS][test] = model.outcomes["response"].probability(model.inputs(patients.rows[test]))
+        for name, rival in RIVALS.items():
+            predicted[name][test] = rival(x[train], y[train], x[test])
+    return {name: _figures(y, p) for name, p in predicted.items()}
+
+
+def _measure_simulated(size: int) -> dict[str, dict[str, float]]:
+    people = fresh()
+    y = people.observed["response"]
+    test = expand_for_trees(cohort_file(), people.clinic)
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in (OURS, *RIVALS)}
+    for seed in SEEDS:
+        model = fitted()[size, seed].model
+        runs[OURS].append(_figures(y, model.outcomes["response"].probability(model.inputs(people.clinic))))
+        known = ~np.isnan(cohort(size, seed).response)
+        x = expand_for_trees(cohort_file(), cohort(size, seed).rows[known])
+        for name, rival in RIVALS.items():
+            runs[name].append(_figures(y, rival(x, cohort(size, seed).response[known], test)))
+    means = {name: {k: float(np.mean([r[k] for r in rows])) for k in rows[0]} for name, rows in runs.items()}
+    return means | {"Bayes (complete inputs)": _figures(y, people.truth["response"])}
+
+
+def _figures(y: NDArray[np.float64], p: NDArray[np.float64]) -> dict[str, float]:
+    return {
+        "log_loss": float(log_loss(y, p)),
+        "brier": float(brier_score_loss(y, p)),
+        "auroc": float(roc_auc_score(y, p)),
+    }
+
+
+def _show(console: Console, title: str, rows: dict[str, dict[str, float]]) -> None:
+    table = Table(title=title, title_justify="left")
+    for column in ("", "log loss", "Brier", "AUROC"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, figures in sorted(rows.items(), key=lambda item: item[1]["log_loss"]):
+        table.add_row(name, *(f"{figures[key]:.4f}" for key in ("log_loss", "brier", "auroc")))
+    console.print(table)

@@ -1,0 +1,89 @@
+"""The application: routes, error answers and layers around a loaded model."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+
+from features.encoding import column_names
+from serving.boundary import Boundary, LimitBody
+from serving.logs import make_logger
+from serving.openapi import describe_with
+from serving.problems import ProblemError, answer_problem, make_problem_response
+from serving.routes import health, model
+from serving.routes.predict import predict_router
+from serving.routes.schema import schema_router
+from serving.schemas import make_request_model
+from serving.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from serving.loading import Served
+    from serving.settings import Settings
+
+__all__ = ["create_app"]
+
+_SENTENCES = {
+    404: "there is nothing at this address; GET /openapi.json lists what there is",
+    405: "this address does not answer that method; the header Allow lists those that it does",
+}
+
+
+def create_app(settings: Settings, served: Served) -> FastAPI:
+    """Make the application.
+
+    Parameters
+    ----------
+    settings : Settings
+    served : Served
+        Loaded, because the body of a request is described by the model's cohort file.
+
+    Returns
+    -------
+    FastAPI
+        Answers 503 until its lifespan has begun.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+        # The first prediction is slow; and a model that cannot answer must not become ready.
+        columns = len(column_names(served.scorer.cohort_file))
+        served.scorer.answer([0.0] * columns)
+        yield {"served": served}
+
+    request_model = make_request_model(served.scorer.cohort_file)
+    app = FastAPI(
+        title=f"Treatment response: {served.scorer.cohort_file.title}",
+        version=version("treatment-response"),
+        description="Calibrated likelihood of response and remission for one patient on one plan.",
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's page loads its scripts from a public address
+        redoc_url=None,
+        middleware=[
+            Middleware(Boundary, log=make_logger(settings.log_level)),
+            Middleware(LimitBody, limit=settings.body_limit),
+        ],
+        exception_handlers={ProblemError: answer_problem, HTTPException: _answer_http},
+    )
+    app.include_router(predict_router(request_model))
+    app.include_router(model.router)
+    app.include_router(schema_router(request_model))
+    app.include_router(health.router)
+    app.openapi = describe_with(app, request_model)  # type: ignore[method-assign]  # FastAPI's own way
+    return app
+
+
+async def _answer_http(_: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    detail = _SENTENCES.get(error.status_code, "the request cannot be answered")
+    return make_problem_response(ProblemError(error.status_code, detail, headers=error.headers))

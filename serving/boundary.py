@@ -1,0 +1,112 @@
+"""What surrounds every request: a limit of its size, its line in the log, and an answer to any error."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from serving.logs import place_of
+from serving.problems import ProblemError, make_problem_response
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from structlog.typing import FilteringBoundLogger
+
+__all__ = ["Boundary", "LimitBody"]
+
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
+
+
+class Boundary:
+    """Outermost layer: request id, log line, and a 500 without details for what nobody expected.
+
+    The line holds the route's template, never the path or the query. The id is made here, not taken
+    from the client, whose own id may tell who the patient is.
+
+    Parameters
+    ----------
+    app : ASGIApp
+    log : FilteringBoundLogger
+    """
+
+    def __init__(self, app: ASGIApp, log: FilteringBoundLogger) -> None:
+        self.app = app
+        self.log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        start, request_id, status = perf_counter(), uuid4().hex, 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"].append((b"x-request-id", request_id.encode()))
+                message["headers"].append((b"cache-control", b"no-store"))
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception as exc:
+            # Neither message nor traceback is logged: both may quote a value of the request.
+            self.log.error("failed", id=request_id, error=type(exc).__name__, place=place_of(exc))  # noqa: TRY400
+            if not status:
+                problem = ProblemError(
+                    500, "the service failed; its log has the reason under this X-Request-ID"
+                )
+                await make_problem_response(problem)(scope, receive, send_with_id)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        route = getattr(scope.get("route"), "path", "unknown")
+        ms = round((perf_counter() - start) * 1e3, 3)
+        self.log.info("request", id=request_id, method=method, route=route, status=status, ms=ms)
+
+
+class LimitBody:
+    """Refuse a body above the limit before it is read, or, if it does not say its size, while it is.
+
+    Parameters
+    ----------
+    app : ASGIApp
+    limit : int
+        In bytes.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        stated: bytes | None = None
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                stated = value
+        if stated is not None and stated.isdigit() and int(stated) > self.limit:
+            await make_problem_response(self._problem())(scope, receive, send)
+        elif stated is not None:
+            await self.app(scope, receive, send)  # the server reads no more than was stated
+        else:
+            await self.app(scope, self._counting(receive), send)
+
+    def _problem(self) -> ProblemError:
+        return ProblemError(413, f"the body is too large; at most {self.limit} bytes are read")
+
+    def _counting(self, receive: Receive) -> Receive:
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self.limit:
+                raise self._problem()
+            return message
+
+        return counted

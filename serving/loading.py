@@ -1,0 +1,100 @@
+"""The model that is served: found once at start, then read from local files only."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from models.registry import Located
+    from models.scorer import Scorer
+
+__all__ = ["Served", "find_model", "keep_out_table_libraries", "load_served"]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A loaded model with its place in the registry.
+
+    Parameters
+    ----------
+    name, version : str
+        As in the registry; a folder's name and `local` for a folder.
+    digest : str
+        SHA-256 that the files were checked against.
+    scorer : Scorer
+    """
+
+    name: str
+    version: str
+    digest: str
+    scorer: Scorer
+
+
+def find_model(uri: str) -> Located:
+    """Resolve the model's address, fetch its files, and forget how that was done.
+
+    MLflow takes seconds to import and some 200 MB that a worker never needs again. So it runs in a
+    process of its own, which ends as soon as the files are on this machine. Workers get the folder and
+    the digest; they never ask the registry, hence all serve the very same version even if the alias
+    moves while they start.
+
+    Parameters
+    ----------
+    uri : str
+
+    Returns
+    -------
+    Located
+
+    Raises
+    ------
+    RegistryError
+        If the registry does not answer or knows no such model.
+    ArtefactError
+        If there are no files.
+    """
+    from models.registry import locate
+
+    if not uri.startswith("models:/"):
+        return locate(uri)
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    # "spawn": a forked child would inherit, and on exit disturb, whatever the parent has opened.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(locate, uri).result()
+
+
+def load_served(located: Located) -> Served:
+    """Read a found model, checked against its digest.
+
+    Parameters
+    ----------
+    located : Located
+
+    Returns
+    -------
+    Served
+
+    Raises
+    ------
+    ArtefactError
+        If files are missing, changed or foreign.
+    """
+    from models.registry import load_located
+    from models.scorer import Scorer
+
+    scorer = Scorer(load_located(located))
+    return Served(located.name, located.version, located.digest, scorer)
+
+
+def keep_out_table_libraries() -> None:
+    """Make this process behave as the service's own install, which has neither pandas nor pyarrow.
+
+    Where training is installed too, XGBoost and scikit-learn import pandas just because it is there:
+    70 MB and a second for each worker, for something that no request uses.
+    """
+    for name in ("pandas", "pyarrow"):
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None makes an import of it fail

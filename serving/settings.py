@@ -1,0 +1,100 @@
+"""What an operator can set: environment variables that begin with TREATMENT_RESPONSE_."""
+
+from __future__ import annotations
+
+import os
+from difflib import get_close_matches
+from ipaddress import ip_address
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from features.errors import UserError
+
+__all__ = ["PREFIX", "Settings", "SettingsError", "load_settings"]
+
+PREFIX: Final = "TREATMENT_RESPONSE_"
+
+
+class SettingsError(UserError):
+    """A setting that is unknown, unreadable or unsafe."""
+
+
+def _check_host(host: str) -> str:
+    """Let only the loopback interface through: nobody is asked who they are yet."""
+    try:
+        loopback = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise ValueError(
+            "must be a loopback address (127.0.0.1, ::1 or localhost): there is no authentication yet, "
+            "and any other address would let everyone on the network ask"
+        )
+    return host
+
+
+class Settings(BaseSettings):
+    """Settings of the service; the command line's options come before the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
+
+    model: str = Field(
+        "models:/ketamine-trd@champion",
+        min_length=1,
+        description="Model to serve: models:/NAME@ALIAS, models:/NAME/VERSION, or a folder.",
+    )
+    host: Annotated[str, AfterValidator(_check_host)] = Field(
+        "127.0.0.1", description="Address to listen on; only loopback addresses are accepted."
+    )
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(1, ge=1, le=64, description="Number of worker processes; each holds the model.")
+    body_limit: int = Field(
+        262_144, ge=1024, le=16_777_216, description="Largest request body, in bytes; a larger one gets 413."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least level that is logged; `info` writes one line for each request."
+    )
+
+
+def load_settings(**options: Any) -> Settings:
+    """Read the settings from the environment.
+
+    Parameters
+    ----------
+    **options
+        What the command line gives; None is not given.
+
+    Returns
+    -------
+    Settings
+
+    Raises
+    ------
+    SettingsError
+        With every setting that is unknown, unreadable or unsafe.
+    """
+    problems = [_unknown(name) for name in sorted(os.environ) if _is_unknown(name)]
+    settings: Settings | None = None
+    try:
+        settings = Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as exc:
+        problems += [_refused(error["loc"], error["msg"]) for error in exc.errors(include_url=False)]
+    if settings is None or problems:
+        raise SettingsError("settings: " + "; ".join(problems))
+    return settings
+
+
+def _is_unknown(variable: str) -> bool:
+    return variable.startswith(PREFIX) and variable.removeprefix(PREFIX).lower() not in Settings.model_fields
+
+
+def _unknown(variable: str) -> str:
+    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    return f"{variable} is not a setting; the nearest is {get_close_matches(variable, known, 1, 0)[0]}"
+
+
+def _refused(where: tuple[int | str, ...], message: str) -> str:
+    name = str(where[0])
+    return f"{name} ({PREFIX}{name.upper()}): {message.removeprefix('Value error, ')}"

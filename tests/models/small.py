@@ -1,0 +1,110 @@
+"""A small cohort whose true probabilities are known, and what is learned from it; each is made once."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from features.cohort import Cohort, make_cohort
+from features.cohort_file import CohortFile
+from features.preprocessing import EncodePredictors
+from models.calibration import Recalibration
+from models.candidates import AVERAGE, CANDIDATES, Params
+from models.conformal import ConformalBounds
+from models.inputs import Inputs, TrainingSet
+from models.response_model import OUTCOMES, Choice, ResponseModel, fit_outcome
+from tests.features.files import make_file
+
+FILE = make_file()
+DEFAULTS: dict[str, Params] = {candidate.name: candidate.default for candidate in CANDIDATES}
+NAMES = (*DEFAULTS, AVERAGE)
+
+
+class Trial(NamedTuple):
+    """A table for the small cohort file, and each patient's true probability of response."""
+
+    table: pd.DataFrame
+    truth: NDArray[np.float64]
+
+
+def make_trial(patients: int, seed: int, *, gaps: bool = True, signal: float = 1.0, sites: int = 6) -> Trial:
+    rng = np.random.default_rng(seed)
+    spray = rng.random(patients) < 0.6
+    age, start = rng.integers(20, 80, patients), rng.integers(24, 46, patients)
+    crp, pain = rng.lognormal(0.5, 0.8, patients).round(2), rng.random(patients) < 0.4
+    trauma, sex = rng.integers(0, 3, patients), rng.choice(["female", "male", "none"], patients, p=[0.5, 0.3, 0.2])
+    effects = 0.9 * spray - 0.03 * (age - 50) - 0.8 * pain - 0.7 * pain * spray + 0.4 * (trauma - 1)
+    effects = effects + 0.5 * np.log(crp) + 0.5 * (sex == "male") - 0.04 * (start - 35)
+    truth: NDArray[np.float64] = expit(-0.3 + signal * effects)
+    responds = rng.random(patients) < truth
+    end = np.where(responds, np.floor(start * 0.3), np.ceil(start * 0.8)).astype(int)
+    table = pd.DataFrame(
+        {
+            "id": [f"patient-{i:06d}" for i in range(patients)],
+            "site": [f"site {i}" for i in rng.integers(0, sites, patients)],
+            "start": "2026-01-05",
+            "madrs_start": start,
+            "madrs_end": end,
+            "plan": np.where(spray, "spray", "pill"),
+            "age": age,
+            "pain": pain.astype(int),
+            "sex": sex,
+            "trauma": trauma,
+            "crp": crp,
+            "madrs_day_1": start - 2,
+        }
+    ).astype("str")
+    if gaps:
+        for name, share in {"madrs_end": 0.1, "age": 0.05, "pain": 0.15, "sex": 0.1, "trauma": 0.1, "crp": 0.2}.items():
+            table.loc[rng.random(patients) < share, name] = ""
+    return Trial(table, truth)
+
+
+@cache
+def small_cohort(patients: int = 400, seed: int = 1, *, gaps: bool = True, signal: float = 1.0) -> Cohort:
+    return make_cohort(FILE, make_trial(patients, seed, gaps=gaps, signal=signal).table)
+
+
+@cache
+def training_set(patients: int = 400, seed: int = 1, *, gaps: bool = True, groups: bool = False) -> TrainingSet:
+    """Patients of the small cohort whose response is known, encoded by themselves."""
+    cohort = small_cohort(patients, seed, gaps=gaps)
+    known = ~np.isnan(cohort.response)
+    assert cohort.groups is not None
+    return make_set(FILE, cohort.rows[known], cohort.response[known], cohort.groups[known] if groups else None)
+
+
+def make_set(
+    file: CohortFile, rows: NDArray[np.float64], y: NDArray[np.float64], groups: NDArray[np.intp] | None = None
+) -> TrainingSet:
+    return TrainingSet(Inputs(EncodePredictors(file).fit(rows), rows), y, groups)
+
+
+def fresh_rows(patients: int = 150, seed: int = 2, *, gaps: bool = True) -> NDArray[np.float64]:
+    """Patients whom no model has seen; the first has no value but the plan and the baseline score."""
+    rows = small_cohort(patients, seed, gaps=gaps).rows.copy()
+    if gaps:
+        rows[0, [0, 1, 2, 3, 5]] = np.nan
+    return rows
+
+
+@cache
+def small_model(candidate: str) -> ResponseModel:
+    """A response model with a fixed candidate, default settings and a recalibration that does something."""
+    cohort = small_cohort()
+    known = ~np.isnan(cohort.response)
+    rows = cohort.rows[known]
+    members = {name: params for name, params in DEFAULTS.items() if name != "prevalence"}
+    params = members if candidate == AVERAGE else {candidate: DEFAULTS[candidate]}
+    choice = Choice(candidate, params, Recalibration(0.1, 0.8), ConformalBounds(0.6, 0.4))
+    inputs = Inputs(EncodePredictors(FILE).fit(rows), rows)
+    observed = dict(zip(OUTCOMES, (cohort.response, cohort.remission), strict=True))
+    return ResponseModel(
+        inputs.encoder,
+        {name: fit_outcome(TrainingSet(inputs, y[known]), choice, seed=3) for name, y in observed.items()},
+    )
