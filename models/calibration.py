@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Recalibration", "fit_recalibration"]
 
-_PRIOR_SD = 0.25  # of intercept and slope around 0 and 1: few patients move the calibration little
+_PRIOR_SD = 0.15  # of intercept and slope around 0 and 1: few patients move the calibration little
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def fit_recalibration(
     Returns
     -------
     Recalibration
-        Posterior mode under N(0, 0.25^2) for every intercept and N(1, 0.25^2) for the slope.
+        Posterior mode under N(0, 0.15^2) for every intercept and N(1, 0.15^2) for the slope.
 
     References
     ----------

@@ -30,6 +30,14 @@ class ConformalBounds:
     response_from: float
     non_response_to: float
 
+    def at_even_odds(self) -> ConformalBounds:
+        """Add response to the set from 50 % on and non-response up to 50 %.
+
+        A larger set covers no less, and no patient is called likely to respond below even odds,
+        which the bounds alone would do where responders are rare.
+        """
+        return ConformalBounds(min(self.response_from, 0.5), max(self.non_response_to, 0.5))
+
     def verdict(self, probability: float) -> Verdict:
         """Name the one class in the set; `uncertain` if both or none are in it."""
         response = probability >= self.response_from

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Posterior", "fit_posterior", "solve_map"]
 
-_SHAPE, _RATE = 1.0, 0.0125
-"""Inverse-gamma hyperprior of a block's prior variance: its mode, sqrt(0.0125 / 2), is 0.08 logits for one
-standard deviation of a predictor, the size of published moderators of response (see docs/evidence.md)."""
+_SHAPE = 1.0  # of the inverse-gamma hyperprior of a block's prior variance: worth two coefficients
 _FREEDOM = 4.0  # of the Student prior: most effects are small, a few are not
 _INTERCEPT_PRECISION = 1 / 5.0**2  # any prevalence from 0.1 to 99.9 % is open before the data
 _ROUNDS, _TOLERANCE = 60, 5e-3
@@ -45,7 +43,12 @@ class Posterior:
     scales: NDArray[np.float64]
 
 
-def fit_posterior(design: NDArray[np.float64], y: NDArray[np.float64], blocks: NDArray[np.intp]) -> Posterior:
+def fit_posterior(
+    design: NDArray[np.float64],
+    y: NDArray[np.float64],
+    blocks: NDArray[np.intp],
+    typical: NDArray[np.float64],
+) -> Posterior:
     """Fit a ridge logistic regression and learn the prior scale of each block from the data.
 
     A coefficient of block k has a Student prior with 4 degrees of freedom and scale s_k, written as
@@ -60,6 +63,8 @@ def fit_posterior(design: NDArray[np.float64], y: NDArray[np.float64], blocks: N
         0 or 1.
     blocks : ndarray of shape (n_columns,)
         Block of each column, counted from 0; -1 for columns without a block (the intercept).
+    typical : ndarray of shape (n_blocks,)
+        Scale of each block that the hyperprior holds most likely.
 
     Returns
     -------
@@ -75,7 +80,8 @@ def fit_posterior(design: NDArray[np.float64], y: NDArray[np.float64], blocks: N
     in_block = blocks >= 0
     block = blocks[in_block]
     sizes = np.bincount(block)
-    variances = np.full(len(sizes), 2 * _RATE)
+    rate = (_SHAPE + 1) * typical**2  # the mode of an inverse-gamma is rate / (shape + 1)
+    variances = typical**2
     precision = np.full(design.shape[1], _INTERCEPT_PRECISION)
     precision[in_block] = 1 / variances[block]
     mean = np.zeros(design.shape[1])
@@ -83,7 +89,7 @@ def fit_posterior(design: NDArray[np.float64], y: NDArray[np.float64], blocks: N
         mean, covariance = solve_map(sample, observed, precision, mean, steps=1)
         square = (mean**2 + np.diag(covariance))[in_block]
         q = (_FREEDOM + 1) / (_FREEDOM + square / variances[block])
-        updated = (np.bincount(block, weights=q * square) + 2 * _RATE) / (sizes + 2 * _SHAPE + 2)
+        updated = (np.bincount(block, weights=q * square) + 2 * rate) / (sizes + 2 * _SHAPE + 2)
         change = np.log(updated / variances)
         settled = np.max(np.abs(change), initial=0.0) < _TOLERANCE
         variances = variances * np.exp(_STRIDE * change)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from features.preprocessing import BLOCKS
 from models.posterior import fit_posterior
 from models.scores import LinearScore, linear_score
 
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
     from models.inputs import Inputs, TrainingSet
 
 __all__ = ["Uncertainty", "fit_uncertainty"]
+
+_TYPICAL = {
+    "main": 0.1,
+    "missing": 0.1,
+    "plan": 0.1,
+    "curve": 0.07,
+    "plan_term": 0.07,
+    "plan_curve": 0.07,
+    "group": 0.2,
+}
+"""Typical size of an effect before the data, in logits for one standard deviation: published moderators of
+response are that weak (docs/evidence.md), curves and interactions weaker than main effects (effect
+hierarchy; Chipman, Can J Stat 1996;24:17-36), and sites differ by more than patients."""
 
 _ZEGER = (16 * np.sqrt(3) / (15 * np.pi)) ** 2
 """Factor by which a logit shrinks when a normal random intercept is averaged out (Zeger, Liang and
@@ -88,9 +102,10 @@ def fit_uncertainty(train: TrainingSet) -> Uncertainty:
     membership = _membership(train)
     if membership is not None:
         design = np.concatenate([design, membership], axis=1)
-        blocks = np.concatenate([blocks, np.full(membership.shape[1], blocks.max() + 1)])
-    used, compact = np.unique(blocks, return_inverse=True)
-    posterior = fit_posterior(design, train.y, compact - 1 if used[0] < 0 else compact)
+        blocks = np.concatenate([blocks, np.full(membership.shape[1], len(BLOCKS))])
+    used, compact = np.unique(blocks, return_inverse=True)  # the first is the intercept's, -1
+    typical = np.array([_TYPICAL[name] for name in (*BLOCKS, "group")])[used[1:]]
+    posterior = fit_posterior(design, train.y, compact - 1, typical)
     n_design = len(encoder.blocks_)
     shrink = 1.0
     if membership is not None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 __all__ = ["Boundary", "LimitBody"]
 
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
+_DISCARDED: Final = 33_554_432
+"""Bytes of a body above the limit that are read and thrown away, so that the client gets to see the 413."""
 
 
 class Boundary:
@@ -66,7 +68,7 @@ class Boundary:
 
 
 class LimitBody:
-    """Refuse a body above the limit before it is read, or, if it does not say its size, while it is.
+    """Refuse a body above the limit; no more than the limit is ever held in memory.
 
     Parameters
     ----------
@@ -89,6 +91,7 @@ class LimitBody:
             if name == b"content-length":
                 stated = value
         if stated is not None and stated.isdigit() and int(stated) > self.limit:
+            await _discard(receive, _DISCARDED)
             await make_problem_response(self._problem())(scope, receive, send)
         elif stated is not None:
             await self.app(scope, receive, send)  # the server reads no more than was stated
@@ -106,7 +109,18 @@ class LimitBody:
             message = await receive()
             read += len(message.get("body", b""))
             if read > self.limit:
+                if message.get("more_body", False):
+                    await _discard(receive, _DISCARDED)
                 raise self._problem()
             return message
 
         return counted
+
+
+async def _discard(receive: Receive, most: int) -> None:
+    """Let the client finish: most send all before they read, and would see a broken connection."""
+    more = True
+    while more and most > 0:
+        message = await receive()
+        most -= len(message.get("body", b""))
+        more = message["type"] == "http.request" and message.get("more_body", False)

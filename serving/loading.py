@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from models.registry import Located
     from models.scorer import Scorer
 
-__all__ = ["Served", "find_model", "keep_out_table_libraries", "load_served"]
+__all__ = ["Served", "find_model", "load_served", "prepare_process"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +91,14 @@ def load_served(located: Located) -> Served:
     return Served(located.name, located.version, located.digest, scorer)
 
 
-def keep_out_table_libraries() -> None:
-    """Make this process behave as the service's own install, which has neither pandas nor pyarrow.
+def prepare_process() -> None:
+    """Fit this process to answering one patient at a time; before the model's libraries are imported.
 
-    Where training is installed too, XGBoost and scikit-learn import pandas just because it is there:
-    70 MB and a second for each worker, for something that no request uses.
+    One thread for XGBoost: a row is too little to share, and threads that wait for each other make it
+    ten times slower on a busy machine. And no pandas or pyarrow, as in the service's own install: where
+    training is installed too, XGBoost and scikit-learn import them just because they are there, at 70 MB
+    and a second for each worker.
     """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     for name in ("pandas", "pyarrow"):
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None makes an import of it fail

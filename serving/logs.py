@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 import structlog
+from pydantic_core import to_json
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
@@ -33,8 +34,8 @@ def make_logger(level: str) -> FilteringBoundLogger:
     FilteringBoundLogger
     """
     logger: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.WriteLogger(sys.stderr),
-        processors=[*_common(), structlog.processors.JSONRenderer()],
+        structlog.BytesLogger(sys.stderr.buffer),
+        processors=[*_common(), _to_json_line],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     ).bind()
@@ -86,6 +87,10 @@ def place_of(error: BaseException) -> str:
 def _common() -> list[structlog.typing.Processor]:
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     return [structlog.processors.add_log_level, stamp, _only_known_keys]
+
+
+def _to_json_line(logger: WrappedLogger, method: str, event: EventDict) -> bytes:  # noqa: ARG001
+    return to_json(event)
 
 
 def _only_known_keys(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:  # noqa: ARG001

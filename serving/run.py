@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from features.errors import UserError
-from serving.loading import find_model, keep_out_table_libraries, load_served
+from serving.loading import find_model, load_served, prepare_process
 from serving.logs import configure_library_logs, make_logger
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def run_service(settings: Settings) -> None:
     from uvicorn.supervisors import Multiprocess
 
     listening = _bind(settings.host, settings.port)
-    keep_out_table_libraries()
+    prepare_process()
     located = find_model(settings.model)
     # With several workers too: what cannot be loaded fails here, once, with a message.
     served = load_served(located)
@@ -86,7 +86,7 @@ def make_worker_app(settings: dict[str, Any], located: dict[str, Any]) -> FastAP
     -------
     FastAPI
     """
-    keep_out_table_libraries()
+    prepare_process()
     from models.registry import Located
     from serving.app import create_app
     from serving.settings import Settings

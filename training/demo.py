@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EXAMPLE", "print_answer", "run_demo"]
 
-_SEED: Final = 1
+_SEED: Final = 2
 _FOLDER: Final = Path("demo")
 _WAIT: Final = 60.0  # seconds that the service may take to become ready
 _SHOWN: Final = 6  # drivers printed

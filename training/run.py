@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import math
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,7 @@ def run_fit(
     file = load_cohort_file(cohort_path)
     cohort = load_cohort(file, data, query)
     experiment = ready_store(file.name)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)
     with _progress(console, "cross-validating") as advance:
         fitted = fit_cohort(cohort, seed, candidate, advance)
     version, run_id = log_fit(fitted, experiment, fit_key(cohort, seed, candidate))

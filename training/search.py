@@ -157,7 +157,7 @@ def search(
             candidate=name,
             params=members if name == AVERAGE else {name: params[name]},
             recalibration=recalibration,
-            bounds=fit_conformal(expit(calibrated), y, LEVEL),
+            bounds=fit_conformal(expit(calibrated), y, LEVEL).at_even_odds(),
         )
     winner = only or _one_standard_error(losses, groups)
     return SearchResult(winner, choices, {name: float(loss.mean()) for name, loss in losses.items()})

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-import logging
+import io
 import platform
 import tempfile
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -202,13 +202,7 @@ def _signature(model: ResponseModel) -> ModelSignature:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep MLflow's notes on its own internals off the terminal."""
-    logger = logging.getLogger("mlflow")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    """Keep MLflow's notes on its own internals off the terminal; its errors are raised all the same."""
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield

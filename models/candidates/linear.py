@@ -66,7 +66,7 @@ class ElasticNet:
     """Elastic-net logistic regression (Zou and Hastie, J R Stat Soc B 2005;67:301-320)."""
 
     name = "elastic_net"
-    trials = 6
+    trials = 5
     default: ClassVar[Params] = {"C": 0.02, "l1_ratio": 0.1, "plan_term_scale": 0.5}
     minimum_events = 20
 

@@ -26,7 +26,7 @@ class RandomForest:
     """
 
     name = "random_forest"
-    trials = 4
+    trials = 3
     default: ClassVar[Params] = {"min_leaf": 20, "columns": 0.3}
     minimum_events = 20
     trees = 150
@@ -58,7 +58,7 @@ class Boosting:
     """Gradient-boosted trees (Chen and Guestrin, KDD 2016), shallow and slow to learn."""
 
     name = "xgboost"
-    trials = 8
+    trials = 7
     default: ClassVar[Params] = {
         "max_depth": 2,
         "rounds": 120,
@@ -72,7 +72,7 @@ class Boosting:
         """Draw depth, number of trees, and penalties."""
         return {
             "max_depth": trial.suggest_int("max_depth", 1, 4),
-            "rounds": trial.suggest_int("rounds", 40, 400, log=True),
+            "rounds": trial.suggest_int("rounds", 40, 300, log=True),
             "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 20.0, log=True),
             "columns": trial.suggest_float("columns", 0.2, 1.0),
             "reg_lambda": trial.suggest_float("reg_lambda", 0.5, 50.0, log=True),

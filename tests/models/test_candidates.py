@@ -1,9 +1,10 @@
 """Every candidate: finite answers, contributions that add up, the same from the same seed."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import xgboost as xgb
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
@@ -14,9 +15,12 @@ from models.scores import LinearScore, Score, TreeScore, clip_probability
 from tests.models.small import DEFAULTS, FILE, NAMES, fresh_rows, make_set, small_cohort, training_set
 
 
-def fit_default(name: str, seed: int = 0) -> Score:
+def fit_anew(name: str, seed: int = 0) -> Score:
     params = {n: p for n, p in DEFAULTS.items() if n != "prevalence"} if name == AVERAGE else DEFAULTS
     return fit_score(training_set(), name, params, seed)
+
+
+fit_default = cache(fit_anew)
 
 
 def fresh_inputs(*, gaps: bool = True) -> Inputs:
@@ -43,14 +47,14 @@ def test_contributions_and_reference_add_up_to_the_logit(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_seed_gives_the_same_logits_to_the_last_digit(name: str) -> None:
     inputs = fresh_inputs()
-    first, second = (fit_default(name, seed=5).logit(inputs) for _ in range(2))
+    first, second = (fit_anew(name, seed=5).logit(inputs) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("name", ["random_forest", "xgboost"])
 def test_another_seed_gives_other_trees(name: str) -> None:
     # Otherwise the test above could not fail.
-    first, second = (fit_default(name, seed=seed).logit(fresh_inputs()) for seed in (5, 6))
+    first, second = (fit_anew(name, seed=seed).logit(fresh_inputs()) for seed in (5, 6))
     assert not np.array_equal(first, second)
 
 
@@ -154,27 +158,23 @@ def test_a_forest_with_pure_leaves_is_never_certain() -> None:
 
 
 def test_a_forests_contributions_keep_their_size_where_they_cancel() -> None:
-    """Close to the prevalence the stretch from probability to logit is the slope there, about 1 / (p (1 - p))."""
-    rows = fresh_rows(20_000, 12, gaps=False)
-    score = fit_default("random_forest")
-    inputs = Inputs(training_set().inputs.encoder, rows)
-    assert isinstance(score, TreeScore)
-    raw = score.booster.predict(xgb.DMatrix(inputs.trees), pred_contribs=True).astype(np.float64)
-    near = np.abs(raw[:, :-1].sum(axis=1)) < 2e-5
-    assert near.sum() >= 3
-    here = float(expit(score.reference))
-    stretch = np.abs(score.contributions(inputs)).sum(axis=1)[near]
-    # Sum of a category's columns may cancel, so the raw sum is an upper bound; a factor of 1.5 is far off.
-    expected = np.abs(grouped(raw[near, :-1])).sum(axis=1) / (here * (1 - here))
-    np.testing.assert_allclose(stretch, expected, rtol=0.05)
-
-
-def grouped(raw: NDArray[np.float64]) -> NDArray[np.float64]:
-    from features.preprocessing import tree_column_sources
-
-    result = np.zeros((len(raw), 7))
-    np.add.at(result.T, tree_column_sources(FILE), raw.T)
-    return result
+    """Age adds 0.3 and pain takes 0.3: together nothing, yet each moves the logit by 0.3 / (0.5 * 0.5)."""
+    cells = np.array([[old, pain] for old in (0, 1) for pain in (0, 1)], dtype=np.float64)
+    rows = np.tile(np.array([50.0, 0, 0, 1, 30, 1, 0]), (400, 1))
+    rows[:, :2] = np.repeat(cells, 100, axis=0)
+    shares = 0.5 + 0.3 * (rows[:, 0] - rows[:, 1])
+    y = (np.tile(np.arange(100), 4) < np.round(100 * shares)).astype(np.float64)
+    train = make_set(FILE, rows, y)
+    settings = {"objective": "reg:squarederror", "base_score": 0.5, "eta": 1.0, "reg_lambda": 0.0, "max_depth": 2}
+    booster = xgb.train(settings, xgb.QuantileDMatrix(train.inputs.trees, y), num_boost_round=1)
+    score = TreeScore(booster, forest=True, reference=0.0)
+    inputs = Inputs(train.inputs.encoder, rows[[0, 399, 100, 200]])
+    np.testing.assert_allclose(expit(score.logit(inputs)), [0.5, 0.5, 0.2, 0.8], atol=1e-6)
+    contributions = score.contributions(inputs)
+    # Neither old nor in pain: half of either effect is missing, -0.15 and +0.15, at a slope of 1 / 0.25.
+    np.testing.assert_allclose(contributions[0, :2], [-0.6, 0.6], atol=1e-3)
+    np.testing.assert_allclose(contributions[1, :2], [0.6, -0.6], atol=1e-3)
+    np.testing.assert_allclose(contributions[2, :2], [logit(0.2) / 2] * 2, atol=1e-3)
 
 
 def test_the_average_is_the_mean_of_its_members() -> None:

@@ -152,11 +152,12 @@ def test_more_patients_make_narrower_intervals() -> None:
     assert means[2] < 0.6 * means[0]
 
 
-def test_interval_covers_the_true_probability_of_the_small_cohort() -> None:
+def test_interval_covers_the_true_probability_of_effects_as_published_ones_are() -> None:
     shares = []
     for seed in range(5):
-        train = training_set(600, 100 + seed, gaps=False)
-        fresh = make_trial(1000, 900 + seed, gaps=False)
+        learned_from = make_cohort(FILE, make_trial(600, 100 + seed, gaps=False, signal=0.5).table)
+        train = make_set(FILE, learned_from.rows, learned_from.response)
+        fresh = make_trial(1000, 900 + seed, gaps=False, signal=0.5)
         rows = make_cohort(FILE, fresh.table).rows
         _, low, high = ridge_model(train).predict(Inputs(train.inputs.encoder, rows))
         shares.append(float(((low <= fresh.truth) & (fresh.truth <= high)).mean()))

@@ -1,0 +1,180 @@
+"""A saved model comes back to the last digit, or not at all."""
+
+import json
+import shutil
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from features.errors import ArtefactError
+from models.response_model import OUTCOMES
+from models.storage import FORMAT, digest_of, load_model, save_model
+from tests.models.small import NAMES, fresh_rows, small_model
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    save_model(small_model("average"), tmp_path / "model")
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loaded_model_predicts_what_the_saved_one_did_to_the_last_bit(name: str, tmp_path: Path) -> None:
+    model, rows = small_model(name), fresh_rows()
+    loaded = load_model(tmp_path / "m", save_model(model, tmp_path / "m"))
+    assert loaded.cohort_file == model.cohort_file
+    for outcome in OUTCOMES:
+        ours, theirs = model.outcomes[outcome], loaded.outcomes[outcome]
+        np.testing.assert_array_equal(
+            theirs.predict(loaded.inputs(rows)), ours.predict(model.inputs(rows))
+        )
+        np.testing.assert_array_equal(
+            theirs.drivers(loaded.inputs(rows)), ours.drivers(model.inputs(rows))
+        )
+        assert theirs.average == ours.average
+        assert theirs.choice == ours.choice
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_model_saved_twice_has_one_digest(name: str, tmp_path: Path) -> None:
+    model = small_model(name)
+    first, second = (save_model(model, tmp_path / folder) for folder in ("a", "b"))
+    assert first == second
+    # And once more, from what was loaded.
+    assert save_model(load_model(tmp_path / "a"), tmp_path / "c") == first
+
+
+def test_models_that_differ_have_digests_that_differ(tmp_path: Path) -> None:
+    digests = {save_model(small_model(name), tmp_path / name) for name in NAMES}
+    assert len(digests) == len(NAMES)
+
+
+def test_no_file_is_a_pickle(saved: Path) -> None:
+    names = {path.name for path in saved.iterdir()}
+    trees = {f"{outcome}-score-{i}.ubj" for outcome in OUTCOMES for i in (2, 3)}
+    assert names == {"cohort.toml", "model.json", "arrays.npz", "manifest.json"} | trees
+    with np.load(saved / "arrays.npz", allow_pickle=False) as arrays:
+        assert len(arrays.files) > 10
+        assert all(arrays[name].dtype != object for name in arrays.files)
+    for path in saved.iterdir():
+        # Protocol 2 and later start so; `.npz` is a zip, `.ubj` an object of universal binary JSON.
+        assert path.read_bytes()[:2] not in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+
+
+def test_the_files_hold_no_patient(saved: Path) -> None:
+    with np.load(saved / "arrays.npz", allow_pickle=False) as arrays:
+        longest = max(max(arrays[name].shape, default=0) for name in arrays.files)
+    # 350 patients were learned from; every array is as long as the columns, not as the patients.
+    assert longest < 60
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, object]], object]) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    change(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def replace_consistently(folder: Path, name: str, content: bytes) -> None:
+    """A file that is not a model's, with a manifest that says it belongs there."""
+    (folder / name).write_bytes(content)
+    rewrite(folder, lambda m: m["files"].update({name: sha256(content).hexdigest()}))  # type: ignore[attr-defined]
+
+
+def flip_a_byte(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def add_traversal(folder: Path) -> None:
+    outside = folder.parent / "outside.txt"
+    outside.write_text("not ours", encoding="utf-8")
+    digest = sha256(b"not ours").hexdigest()
+    rewrite(folder, lambda m: m["files"].update({"../outside.txt": digest}))  # type: ignore[attr-defined]
+
+
+def empty(folder: Path) -> None:
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no arrays": (lambda f: (f / "arrays.npz").unlink(), r"is not whole: arrays\.npz is missing"),
+    "no booster": (lambda f: (f / "response-score-2.ubj").unlink(), r"response-score-2\.ubj is missing"),
+    "no manifest": (lambda f: (f / "manifest.json").unlink(), r"holds no model: manifest\.json is missing"),
+    "empty folder": (empty, r"holds no model: manifest\.json is missing"),
+    "no folder": (shutil.rmtree, r"holds no model: manifest\.json is missing"),
+    "a changed byte of the arrays": (
+        lambda f: flip_a_byte(f / "arrays.npz"),
+        r"was changed after it was saved: arrays\.npz",
+    ),
+    "a changed byte of the numbers": (lambda f: flip_a_byte(f / "model.json"), r"was changed .*: model\.json"),
+    "a changed cohort file": (lambda f: flip_a_byte(f / "cohort.toml"), r"was changed .*: cohort\.toml"),
+    "a changed booster": (lambda f: flip_a_byte(f / "remission-score-3.ubj"), r"was changed .*: remission"),
+    "another format": (
+        lambda f: rewrite(f, lambda m: m.update(format=99)),
+        f"has format 99; this version reads format {FORMAT}",
+    ),
+    "a manifest that is not JSON": (
+        lambda f: (f / "manifest.json").write_text("no", encoding="utf-8"),
+        r"manifest\.json is not a manifest",
+    ),
+    "a manifest of bytes": (
+        lambda f: (f / "manifest.json").write_bytes(b"\xff\xfe\x00"),
+        r"manifest\.json is not a manifest",
+    ),
+    "a manifest that is a list": (
+        lambda f: (f / "manifest.json").write_text("[1]", encoding="utf-8"),
+        r"manifest\.json is not a manifest",
+    ),
+    "a manifest without files": (
+        lambda f: rewrite(f, lambda m: m.pop("files")),
+        r"manifest\.json is not a manifest",
+    ),
+    "a name that leads out of the folder": (add_traversal, r"is not whole: \.\./outside\.txt is missing"),
+    "arrays that are not arrays": (
+        lambda f: replace_consistently(f, "arrays.npz", b"PK\x03\x04 no zip"),
+        "cannot be read",
+    ),
+    "a booster that is none": (
+        lambda f: replace_consistently(f, "response-score-2.ubj", b"no booster"),
+        "cannot be read",
+    ),
+    "numbers that are a list": (lambda f: replace_consistently(f, "model.json", b"[]"), "cannot be read"),
+    "numbers without outcomes": (
+        lambda f: replace_consistently(f, "model.json", b'{"outcomes": []}'),
+        "cannot be read",
+    ),
+    "another cohort file": (
+        lambda f: replace_consistently(f, "cohort.toml", b'name = "x"'),
+        "cannot be read",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_model_is_refused(damage: str, saved: Path) -> None:
+    harm, message = DAMAGES[damage]
+    load_model(saved)
+    harm(saved)
+    with pytest.raises(ArtefactError, match=message):
+        load_model(saved)
+
+
+def test_a_model_that_is_not_the_registered_one_is_refused_whatever_it_holds(saved: Path) -> None:
+    registered = digest_of(saved)
+    replace_consistently(saved, "cohort.toml", (saved / "cohort.toml").read_bytes() + b"\n")
+    load_model(saved)
+    with pytest.raises(ArtefactError, match=f"is not the one that was registered: .* expected {registered[:12]}"):
+        load_model(saved, registered)
+
+
+def test_a_pickled_array_is_not_read(saved: Path, tmp_path: Path) -> None:
+    path = tmp_path / "evil.npz"
+    np.savez(path, **{"encoder/line_mean_": np.array([{"a": 1}], dtype=object)})
+    replace_consistently(saved, "arrays.npz", path.read_bytes())
+    with pytest.raises(ArtefactError, match=r"cannot be read: ValueError: .*allow_pickle"):
+        load_model(saved)
