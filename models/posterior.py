@@ -12,17 +12,19 @@ from scipy.special import expit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from models.plan_design import PlanDesign
+
 __all__ = ["Posterior", "fit_posterior", "solve_map"]
 
 _SHAPE = 1.0  # of the inverse-gamma hyperprior of a block's prior variance: worth two coefficients
 _FREEDOM = 4.0  # of the Student prior: most effects are small, a few are not
 _INTERCEPT_PRECISION = 1 / 5.0**2  # any prevalence from 0.1 to 99.9 % is open before the data
 _ROUNDS, _TOLERANCE = 60, 5e-3
+_SETTLED = 1e-6  # logits
 _STRIDE = (
     2.0  # EM's steps are short where the prior, not the data, decides; twice their length still converges
 )
 _LARGE = 5_000  # rows above which the prior scales are learned from an even subset
-_CHUNK = 8_192  # rows of a design that are weighted at a time: a copy of all would not fit the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Posterior:
 
 
 def fit_posterior(
-    design: NDArray[np.float64],
+    design: PlanDesign,
     y: NDArray[np.float64],
     blocks: NDArray[np.intp],
     typical: NDArray[np.float64],
@@ -58,7 +60,7 @@ def fit_posterior(
 
     Parameters
     ----------
-    design : ndarray of shape (n, n_columns)
+    design : PlanDesign
     y : ndarray of shape (n,)
         0 or 1.
     blocks : ndarray of shape (n_columns,)
@@ -76,7 +78,7 @@ def fit_posterior(
     2008;2:1360-1383 (Student priors for logistic regression, by EM).
     """
     step = max(1, len(y) // _LARGE)
-    sample, observed = design[::step], y[::step]
+    sample, observed = design.take(step), y[::step]
     in_block = blocks >= 0
     block = blocks[in_block]
     sizes = np.bincount(block)
@@ -101,7 +103,7 @@ def fit_posterior(
 
 
 def solve_map(
-    design: NDArray[np.float64],
+    design: PlanDesign,
     y: NDArray[np.float64],
     precision: NDArray[np.float64],
     start: NDArray[np.float64],
@@ -111,7 +113,7 @@ def solve_map(
 
     Parameters
     ----------
-    design : ndarray of shape (n, n_columns)
+    design : PlanDesign
     y : ndarray of shape (n,)
     precision : ndarray of shape (n_columns,)
         Inverse prior variance of each coefficient.
@@ -127,22 +129,13 @@ def solve_map(
     """
     beta = start
     for _ in range(steps):
-        p = expit(design @ beta)
+        p = expit(design.times(beta))
         weight = np.maximum(p * (1 - p), 1e-10)
-        hessian = _gram(design, np.sqrt(weight))
+        hessian = design.gram(weight)
         hessian[np.diag_indices_from(hessian)] += precision
         factor = cho_factor(hessian)
-        move = cho_solve(factor, design.T @ (y - p) - precision * beta)
+        move = cho_solve(factor, design.transposed_times(y - p) - precision * beta)
         beta = beta + move / max(1.0, float(np.abs(move).max()) / 2)  # a damped step far from the mode
-        if np.abs(move).max() < 1e-6:
+        if np.abs(move).max() < _SETTLED:
             break
     return beta, cho_solve(factor, np.eye(len(beta)))
-
-
-def _gram(design: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """X' diag(weight^2) X; a matrix times its own transpose costs half of a general product."""
-    total = np.zeros((design.shape[1], design.shape[1]))
-    for start in range(0, len(design), _CHUNK):
-        part = design[start : start + _CHUNK] * weight[start : start + _CHUNK, None]
-        total += part.T @ part
-    return total

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.preprocessing import BLOCKS
+from models.plan_design import PlanDesign
 from models.posterior import fit_posterior
 from models.scores import LinearScore, linear_score
 
@@ -31,6 +32,8 @@ _TYPICAL = {
 """Typical size of an effect before the data, in logits for one standard deviation: published moderators of
 response are that weak (docs/evidence.md), curves and interactions weaker than main effects (effect
 hierarchy; Chipman, Can J Stat 1996;24:17-36), and sites differ by more than patients."""
+
+_MOST_GROUPS = 500  # more have no intercepts of their own: the posterior would be all groups
 
 _ZEGER = (16 * np.sqrt(3) / (15 * np.pi)) ** 2
 """Factor by which a logit shrinks when a normal random intercept is averaged out (Zeger, Liang and
@@ -98,17 +101,21 @@ def fit_uncertainty(train: TrainingSet) -> Uncertainty:
     Uncertainty
     """
     encoder = train.inputs.encoder
-    design, blocks = train.design, encoder.blocks_
-    membership = _membership(train)
-    if membership is not None:
-        design = np.concatenate([design, membership], axis=1)
-        blocks = np.concatenate([blocks, np.full(membership.shape[1], len(BLOCKS))])
+    groups = _usable_groups(train)
+    design = PlanDesign(
+        np.concatenate([np.ones((len(train.y), 1)), train.inputs.base], axis=1),
+        train.inputs.plans,
+        tuple(encoder.plan_columns(plan) for plan in range(encoder.n_plans_)),
+        groups,
+        0 if groups is None else int(groups.max()) + 1,
+    )
+    n_design = len(encoder.blocks_)
+    blocks = np.concatenate([encoder.blocks_, np.full(design.shape[1] - n_design, len(BLOCKS))])
     used, compact = np.unique(blocks, return_inverse=True)  # the first is the intercept's, -1
     typical = np.array([_TYPICAL[name] for name in (*BLOCKS, "group")])[used[1:]]
     posterior = fit_posterior(design, train.y, compact - 1, typical)
-    n_design = len(encoder.blocks_)
     shrink = 1.0
-    if membership is not None:
+    if groups is not None:
         shrink = float(1 / np.sqrt(1 + _ZEGER * posterior.scales[-1] ** 2))
     mean = posterior.mean[:n_design] * shrink
     covariance = posterior.covariance[:n_design, :n_design] * shrink**2
@@ -117,14 +124,14 @@ def fit_uncertainty(train: TrainingSet) -> Uncertainty:
     return Uncertainty(centre, folded, _missing(encoder, centre.weights, folded), posterior.scales)
 
 
-def _membership(train: TrainingSet) -> NDArray[np.float64] | None:
-    """One column a group; None without groups or with groups too small to tell from patients."""
+def _usable_groups(train: TrainingSet) -> NDArray[np.intp] | None:
+    """Groups counted without gaps; None without groups, or with too small or too many to learn from."""
     if train.groups is None:
         return None
     labels, index = np.unique(train.groups, return_inverse=True)
-    if not 2 <= len(labels) <= len(index) / 4:
+    if not 2 <= len(labels) <= min(len(index) // 4, _MOST_GROUPS):
         return None
-    return np.eye(len(labels))[index]
+    return index
 
 
 def _fold(encoder: EncodePredictors, covariance: NDArray[np.float64], plan: int) -> NDArray[np.float64]:

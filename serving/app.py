@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 
 from features.encoding import column_names
 from serving.boundary import Boundary, LimitBody
-from serving.logs import make_logger
+from serving.logs import make_logger, make_request_log
 from serving.openapi import describe_with
 from serving.problems import ProblemError, answer_problem, make_problem_response
 from serving.routes import health, model
@@ -69,7 +69,11 @@ def create_app(settings: Settings, served: Served) -> FastAPI:
         docs_url=None,  # FastAPI's page loads its scripts from a public address
         redoc_url=None,
         middleware=[
-            Middleware(Boundary, log=make_logger(settings.log_level)),
+            Middleware(
+                Boundary,
+                log=make_logger(settings.log_level),
+                log_request=make_request_log(settings.log_level),
+            ),
             Middleware(LimitBody, limit=settings.body_limit),
         ],
         exception_handlers={ProblemError: answer_problem, HTTPException: _answer_http},

@@ -10,6 +10,8 @@ from serving.logs import place_of
 from serving.problems import ProblemError, make_problem_response
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
     from structlog.typing import FilteringBoundLogger
 
@@ -30,11 +32,20 @@ class Boundary:
     ----------
     app : ASGIApp
     log : FilteringBoundLogger
+        Of what goes wrong.
+    log_request : callable
+        From `make_request_log`.
     """
 
-    def __init__(self, app: ASGIApp, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        log: FilteringBoundLogger,
+        log_request: Callable[[str, str, str, int, float], None],
+    ) -> None:
         self.app = app
         self.log = log
+        self.log_request = log_request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -63,8 +74,7 @@ class Boundary:
                 await make_problem_response(problem)(scope, receive, send_with_id)
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", "unknown")
-        ms = round((perf_counter() - start) * 1e3, 3)
-        self.log.info("request", id=request_id, method=method, route=route, status=status, ms=ms)
+        self.log_request(request_id, method, route, status, (perf_counter() - start) * 1e3)
 
 
 class LimitBody:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import structlog
 from pydantic_core import to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
-__all__ = ["KEYS", "configure_library_logs", "make_logger", "place_of"]
+__all__ = ["KEYS", "configure_library_logs", "make_logger", "make_request_log", "place_of"]
 
 KEYS: Final = frozenset(
     {"timestamp", "level", "event", "id", "method", "route", "status", "ms"}
@@ -61,6 +64,36 @@ def configure_library_logs(level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+
+
+def make_request_log(level: str) -> Callable[[str, str, str, int, float], None]:
+    """Make the function that writes a request's line.
+
+    It writes what `make_logger(level).info("request", …)` would; the logger's chain of processors costs
+    as much as a third of a prediction, so this one line, of the same keys, is written without it.
+
+    Parameters
+    ----------
+    level : str
+        Least level that is written; above "info" the function does nothing.
+
+    Returns
+    -------
+    callable
+        Of id, method, route template, status and milliseconds.
+    """
+    stream = sys.stderr.buffer
+
+    def write(request_id: str, method: str, route: str, status: int, ms: float) -> None:
+        line = {"id": request_id, "method": method, "route": route, "status": status, "ms": round(ms, 3)}
+        stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        stream.write(to_json(line | {"event": "request", "level": "info", "timestamp": stamp}) + b"\n")
+        stream.flush()
+
+    def write_nothing(*_: object) -> None:
+        pass
+
+    return write if level in ("debug", "info") else write_nothing
 
 
 def place_of(error: BaseException) -> str:

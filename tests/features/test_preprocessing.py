@@ -36,9 +36,7 @@ def test_a_subset_is_transformed_as_a_part_of_the_whole() -> None:
     # Nothing of the other patients may enter: not a mean, not a rank.
     np.testing.assert_array_equal(encoder.transform(rows[some]), whole[some])
     np.testing.assert_array_equal(encoder.design(rows[some]), encoder.design(rows)[some])
-    np.testing.assert_array_equal(
-        expand_for_trees(FILE, rows[some]), expand_for_trees(FILE, rows)[some]
-    )
+    np.testing.assert_array_equal(expand_for_trees(FILE, rows[some]), expand_for_trees(FILE, rows)[some])
 
 
 def test_transforming_teaches_nothing() -> None:
@@ -158,7 +156,9 @@ def test_covariance_of_missing_numbers_and_curves_is_the_empirical_one_of_the_sa
     empirical = np.cov(encoder.transform(rows)[:, known].T, bias=True)
     same = encoder.sources_[known, None] == encoder.sources_[None, known]
     # Between different predictors it is 0 by design: the distribution is taken whatever the others say.
-    np.testing.assert_allclose(encoder.missing_covariance()[known, known], np.where(same, empirical, 0), atol=1e-8)
+    np.testing.assert_allclose(
+        encoder.missing_covariance()[known, known], np.where(same, empirical, 0), atol=1e-8
+    )
 
 
 def test_an_indicator_of_a_missing_input_adds_no_variance() -> None:

@@ -37,7 +37,10 @@ def make_trial(patients: int, seed: int, *, gaps: bool = True, signal: float = 1
     spray = rng.random(patients) < 0.6
     age, start = rng.integers(20, 80, patients), rng.integers(24, 46, patients)
     crp, pain = rng.lognormal(0.5, 0.8, patients).round(2), rng.random(patients) < 0.4
-    trauma, sex = rng.integers(0, 3, patients), rng.choice(["female", "male", "none"], patients, p=[0.5, 0.3, 0.2])
+    trauma, sex = (
+        rng.integers(0, 3, patients),
+        rng.choice(["female", "male", "none"], patients, p=[0.5, 0.3, 0.2]),
+    )
     effects = 0.9 * spray - 0.03 * (age - 50) - 0.8 * pain - 0.7 * pain * spray + 0.4 * (trauma - 1)
     effects = effects + 0.5 * np.log(crp) + 0.5 * (sex == "male") - 0.04 * (start - 35)
     truth: NDArray[np.float64] = expit(-0.3 + signal * effects)
@@ -60,7 +63,14 @@ def make_trial(patients: int, seed: int, *, gaps: bool = True, signal: float = 1
         }
     ).astype("str")
     if gaps:
-        for name, share in {"madrs_end": 0.1, "age": 0.05, "pain": 0.15, "sex": 0.1, "trauma": 0.1, "crp": 0.2}.items():
+        for name, share in {
+            "madrs_end": 0.1,
+            "age": 0.05,
+            "pain": 0.15,
+            "sex": 0.1,
+            "trauma": 0.1,
+            "crp": 0.2,
+        }.items():
             table.loc[rng.random(patients) < share, name] = ""
     return Trial(table, truth)
 
@@ -71,16 +81,23 @@ def small_cohort(patients: int = 400, seed: int = 1, *, gaps: bool = True, signa
 
 
 @cache
-def training_set(patients: int = 400, seed: int = 1, *, gaps: bool = True, groups: bool = False) -> TrainingSet:
+def training_set(
+    patients: int = 400, seed: int = 1, *, gaps: bool = True, groups: bool = False
+) -> TrainingSet:
     """Patients of the small cohort whose response is known, encoded by themselves."""
     cohort = small_cohort(patients, seed, gaps=gaps)
     known = ~np.isnan(cohort.response)
     assert cohort.groups is not None
-    return make_set(FILE, cohort.rows[known], cohort.response[known], cohort.groups[known] if groups else None)
+    return make_set(
+        FILE, cohort.rows[known], cohort.response[known], cohort.groups[known] if groups else None
+    )
 
 
 def make_set(
-    file: CohortFile, rows: NDArray[np.float64], y: NDArray[np.float64], groups: NDArray[np.intp] | None = None
+    file: CohortFile,
+    rows: NDArray[np.float64],
+    y: NDArray[np.float64],
+    groups: NDArray[np.intp] | None = None,
 ) -> TrainingSet:
     return TrainingSet(Inputs(EncodePredictors(file).fit(rows), rows), y, groups)
 

@@ -165,7 +165,13 @@ def test_a_forests_contributions_keep_their_size_where_they_cancel() -> None:
     shares = 0.5 + 0.3 * (rows[:, 0] - rows[:, 1])
     y = (np.tile(np.arange(100), 4) < np.round(100 * shares)).astype(np.float64)
     train = make_set(FILE, rows, y)
-    settings = {"objective": "reg:squarederror", "base_score": 0.5, "eta": 1.0, "reg_lambda": 0.0, "max_depth": 2}
+    settings = {
+        "objective": "reg:squarederror",
+        "base_score": 0.5,
+        "eta": 1.0,
+        "reg_lambda": 0.0,
+        "max_depth": 2,
+    }
     booster = xgb.train(settings, xgb.QuantileDMatrix(train.inputs.trees, y), num_boost_round=1)
     score = TreeScore(booster, forest=True, reference=0.0)
     inputs = Inputs(train.inputs.encoder, rows[[0, 399, 100, 200]])

@@ -49,7 +49,9 @@ def test_each_class_is_covered_at_least_as_often_as_asked_for() -> None:
     for seed in range(200):
         bounds = fit_conformal(*draw(100, seed), 0.9)
         p, y = draw(400, 10_000 + seed)
-        covered.append(((p[y == 1] >= bounds.response_from).mean(), (p[y == 0] <= bounds.non_response_to).mean()))
+        covered.append(
+            ((p[y == 1] >= bounds.response_from).mean(), (p[y == 0] <= bounds.non_response_to).mean())
+        )
     mean = np.mean(covered, axis=0)
     # The guarantee holds on average over calibration samples; standard error about 0.003.
     assert (mean >= 0.9 - 0.01).all()

@@ -116,5 +116,7 @@ def test_a_version_whose_files_are_gone_is_refused(store: str, tmp_path: Path) -
     digest = save_model(small_model("ridge"), tmp_path / "files")
     register(tmp_path / "files", {DIGEST_TAG: digest})
     shutil.rmtree(tmp_path / "artifacts")
-    with pytest.raises(ArtefactError, match=r"the files of version 1 of small cannot be fetched|holds no model"):
+    with pytest.raises(
+        ArtefactError, match=r"the files of version 1 of small cannot be fetched|holds no model"
+    ):
         load_located(locate("models:/small@champion"))

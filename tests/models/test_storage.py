@@ -28,12 +28,8 @@ def test_a_loaded_model_predicts_what_the_saved_one_did_to_the_last_bit(name: st
     assert loaded.cohort_file == model.cohort_file
     for outcome in OUTCOMES:
         ours, theirs = model.outcomes[outcome], loaded.outcomes[outcome]
-        np.testing.assert_array_equal(
-            theirs.predict(loaded.inputs(rows)), ours.predict(model.inputs(rows))
-        )
-        np.testing.assert_array_equal(
-            theirs.drivers(loaded.inputs(rows)), ours.drivers(model.inputs(rows))
-        )
+        np.testing.assert_array_equal(theirs.predict(loaded.inputs(rows)), ours.predict(model.inputs(rows)))
+        np.testing.assert_array_equal(theirs.drivers(loaded.inputs(rows)), ours.drivers(model.inputs(rows)))
         assert theirs.average == ours.average
         assert theirs.choice == ours.choice
 
@@ -111,7 +107,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: flip_a_byte(f / "arrays.npz"),
         r"was changed after it was saved: arrays\.npz",
     ),
-    "a changed byte of the numbers": (lambda f: flip_a_byte(f / "model.json"), r"was changed .*: model\.json"),
+    "a changed byte of the numbers": (
+        lambda f: flip_a_byte(f / "model.json"),
+        r"was changed .*: model\.json",
+    ),
     "a changed cohort file": (lambda f: flip_a_byte(f / "cohort.toml"), r"was changed .*: cohort\.toml"),
     "a changed booster": (lambda f: flip_a_byte(f / "remission-score-3.ubj"), r"was changed .*: remission"),
     "another format": (
@@ -168,7 +167,9 @@ def test_a_model_that_is_not_the_registered_one_is_refused_whatever_it_holds(sav
     registered = digest_of(saved)
     replace_consistently(saved, "cohort.toml", (saved / "cohort.toml").read_bytes() + b"\n")
     load_model(saved)
-    with pytest.raises(ArtefactError, match=f"is not the one that was registered: .* expected {registered[:12]}"):
+    with pytest.raises(
+        ArtefactError, match=f"is not the one that was registered: .* expected {registered[:12]}"
+    ):
         load_model(saved, registered)
 
 

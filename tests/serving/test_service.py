@@ -59,7 +59,7 @@ def test_service_answers_until_it_is_told_to_stop_and_logs_no_patient_value(
         ("POST", "/v1/predict", 400),
         ("POST", "/v1/predict", 400),
         ("GET", "unknown", 404),
-        ("POST", "/v1/predict", 413),
+        ("POST", "unknown", 413),  # refused before anyone asked where it was going
     ]
 
 

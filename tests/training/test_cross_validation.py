@@ -12,7 +12,14 @@ from features.cohort_file import CohortFile
 from models.response_model import OUTCOMES
 from tests.models.small import NAMES, small_cohort
 from training.bootstrap import draw_weights, estimate_metrics, repeats_of
-from training.cross_validation import Patients, Validated, _outer_fold, _outer_splits, cross_validate, fit_model
+from training.cross_validation import (
+    Patients,
+    Validated,
+    _outer_fold,
+    _outer_splits,
+    cross_validate,
+    fit_model,
+)
 
 
 @cache
@@ -59,7 +66,10 @@ def test_outer_folds_never_part_a_group_nor_train_on_a_patient_without_endpoint(
 
 def test_repeats_split_differently() -> None:
     table = validated().out_of_fold
-    folds = [part.sort_values("patient")["fold"].tolist() for _, part in table[table["outcome"] == "response"].groupby("repeat")]
+    folds = [
+        part.sort_values("patient")["fold"].tolist()
+        for _, part in table[table["outcome"] == "response"].groupby("repeat")
+    ]
     assert folds[0] != folds[1]
 
 
@@ -161,7 +171,9 @@ def test_real_signal_is_found_out_of_fold() -> None:
 def test_progress_counts_every_fit() -> None:
     calls: list[tuple[int, int]] = []
     splits = [_outer_splits(patients(), 3)[:2]]
-    cross_validate(patients(), 3, "prevalence", splits=splits, progress=lambda done, of: calls.append((done, of)))
+    cross_validate(
+        patients(), 3, "prevalence", splits=splits, progress=lambda done, of: calls.append((done, of))
+    )
     assert calls == [(1, 3), (2, 3), (3, 3)]
 
 

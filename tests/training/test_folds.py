@@ -62,7 +62,9 @@ def test_two_groups_make_two_folds() -> None:
 def test_fewer_than_two_of_a_class_cannot_be_split(events: int) -> None:
     y = np.zeros(200)
     y[:events] = 1
-    with pytest.raises(TrainingDataError, match=f"cannot cross-validate: {min(events, 200 - events)} patients in the rarer"):
+    with pytest.raises(
+        TrainingDataError, match=f"cannot cross-validate: {min(events, 200 - events)} patients in the rarer"
+    ):
         make_splits(y, None, 5, seed=0)
 
 
@@ -73,5 +75,7 @@ def test_one_group_cannot_be_split() -> None:
 
 def test_all_responders_in_one_group_is_said() -> None:
     groups = np.repeat(np.arange(4), 50)
-    with pytest.raises(TrainingDataError, match="all patients of one class are in one group.*leave `group` out"):
+    with pytest.raises(
+        TrainingDataError, match="all patients of one class are in one group.*leave `group` out"
+    ):
         make_splits((groups == 2).astype(np.float64), groups, 4, seed=0)

@@ -120,7 +120,10 @@ def test_well_calibrated_predictions_have_neutral_figures() -> None:
 @pytest.mark.parametrize("name", METRICS)
 def test_certain_predictions_give_finite_figures(name: str) -> None:
     data = Predicted(
-        np.array([0.0, 1, 1, 0, 1]), np.array([0.0, 1, 0, 1, 0.5]), np.full(5, 0.6), np.zeros(5, dtype=np.intp)
+        np.array([0.0, 1, 1, 0, 1]),
+        np.array([0.0, 1, 0, 1, 0.5]),
+        np.full(5, 0.6),
+        np.zeros(5, dtype=np.intp),
     )
     assert np.isfinite(measure(name, data))
 

@@ -24,7 +24,11 @@ from training.scoring import output_columns, score_frame
 
 COLUMNS = [
     "plan",
-    *(f"{outcome}_{part}" for outcome in ("response", "remission") for part in ("probability", "low", "high")),
+    *(
+        f"{outcome}_{part}"
+        for outcome in ("response", "remission")
+        for part in ("probability", "low", "high")
+    ),
     "verdict",
     "missing",
 ]
@@ -77,7 +81,9 @@ def test_without_a_row_id_rows_are_counted_from_zero() -> None:
     fitted = small_model("ridge")
     encoder = EncodePredictors(file)
     vars(encoder).update({k: v for k, v in vars(fitted.encoder).items() if k.endswith("_")})
-    table = score_frame(ResponseModel(encoder, fitted.outcomes), check_table(file, make_trial(9, 8).table, "score"))
+    table = score_frame(
+        ResponseModel(encoder, fitted.outcomes), check_table(file, make_trial(9, 8).table, "score")
+    )
     assert table["row"].tolist() == list(range(9))
     assert list(table) == ["row", *COLUMNS]
 
