@@ -42,6 +42,8 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
     ----------
     sources_ : ndarray of shape (n_base,)
         For each base column the index of the predictor that it comes from.
+    membership_ : ndarray of shape (n_base, m)
+        1 where a base column comes from a column of the rows: sums over it are sums by predictor.
     seen_ : ndarray of shape (n_predictors, 2)
         1st and 99th percentile of the observed values, per predictor (NaN for categories).
 
@@ -89,6 +91,8 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
         self.sources_ = np.concatenate(
             [self.line_sources_, self.hot_sources_, self.curve_sources_, self.indicator_sources_]
         )
+        columns = np.arange(np.asarray(rows).shape[1])
+        self.membership_ = (self.sources_[:, None] == columns).astype(np.float64)
         self.seen_ = np.array(
             [
                 _percentiles(values[:, j]) if p.kind == "number" else (np.nan, np.nan)
@@ -109,7 +113,19 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
         ndarray of shape (n, n_base)
             Scaled columns, without missing values.
         """
-        values = np.asarray(rows, dtype=np.float64)
+        return self.base_columns(np.asarray(rows, dtype=np.float64))
+
+    def base_columns(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Do what `transform` does, without scikit-learn's wrapper around it: one row in microseconds.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n, m)
+
+        Returns
+        -------
+        ndarray of shape (n, n_base)
+        """
         lines = (values[:, self.line_sources_] - self.line_mean_) / self.line_scale_
         hot = (self._hot(values) - self.hot_mean_) / self.hot_scale_
         curves = self._curve(lines[:, self.curve_lines_])
@@ -131,7 +147,7 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
         ndarray of shape (n, n_design)
         """
         values = np.asarray(rows, dtype=np.float64)
-        base = self.transform(values)
+        base = self.base_columns(values)
         parts = [np.ones((len(base), 1)), base]
         if self.n_plans_:
             on_plan = (values[:, -1:] == np.arange(self.n_plans_)).astype(np.float64)
@@ -193,10 +209,11 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
 
     def _hot(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         codes = values[:, self.hot_sources_]
-        return np.where(np.isnan(codes), np.nan, codes == self.hot_levels_)
+        hot: NDArray[np.float64] = (codes == self.hot_levels_) + (codes - codes)  # NaN stays NaN
+        return hot
 
     def _fit_curves(self, values: NDArray[np.float64]) -> None:
-        lines, knots, lefts = [], [], []
+        lines, knots, factors, straights = [], [], [], []
         for line, source in enumerate(self.line_sources_):
             z = (values[:, source] - self.line_mean_[line]) / self.line_scale_[line]
             z = z[~np.isnan(z)]
@@ -212,15 +229,17 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
             if spread > 1e-9:
                 lines.append(line)
                 knots.append(at)
-                lefts.append([*straight.coef, spread])
+                factors.append(_cubic_factors(at) / spread)
+                straights.append(np.asarray(straight.coef, dtype=np.float64) / spread)
         self.curve_lines_ = np.array(lines, dtype=np.intp)
         self.curve_sources_ = self.line_sources_[self.curve_lines_]
-        self.curve_knots_ = np.array(knots, dtype=np.float64).reshape(-1, 3).T
-        self.curve_line_ = np.array(lefts, dtype=np.float64).reshape(-1, 3).T
+        self.curve_knots_ = np.array(knots, dtype=np.float64).reshape(-1, 3)
+        self.curve_factors_ = np.array(factors, dtype=np.float64).reshape(-1, 3)
+        self.curve_straight_ = np.array(straights, dtype=np.float64).reshape(-1, 2).T
 
     def _curve(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
-        start, slope, spread = self.curve_line_
-        return (restricted_cubic(z, self.curve_knots_) - start - slope * z) / spread
+        start, slope = self.curve_straight_
+        return _cubic(z, self.curve_knots_, self.curve_factors_) - start - slope * z
 
 
 def tree_column_sources(cohort_file: CohortFile) -> NDArray[np.intp]:
@@ -277,17 +296,36 @@ def _knots(z: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def restricted_cubic(z: NDArray[np.float64], knots: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Non-linear term of a restricted cubic spline with three knots (Harrell 2015, eq. 2.25)."""
+    """Non-linear term of a restricted cubic spline with three knots (Harrell 2015, eq. 2.25).
+
+    Parameters
+    ----------
+    z : ndarray of shape (n,)
+    knots : ndarray of shape (3,)
+        In ascending order.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        0 below the first knot, linear above the last.
+    """
+    return _cubic(z, knots, _cubic_factors(knots))
+
+
+def _cubic(
+    z: NDArray[np.float64], knots: NDArray[np.float64], factors: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Sum over the knots of factor * (z - knot)^3 above the knot; knots in the last axis."""
+    above = np.maximum(z[..., None] - knots, 0.0)
+    result: NDArray[np.float64] = (above * above * above * factors).sum(axis=-1)
+    return result
+
+
+def _cubic_factors(knots: NDArray[np.float64]) -> NDArray[np.float64]:
     first, middle, last = knots
-
-    def above(knot: NDArray[np.float64]) -> NDArray[np.float64]:
-        distance = np.maximum(z - knot, 0.0)
-        return distance * distance * distance
-
     width = last - first
-    left, right = width / (last - middle), (middle - first) / (last - middle)
-    term = above(first) - left * above(middle) + right * above(last)
-    result: NDArray[np.float64] = term / width**2
+    factors = np.array([1.0, -width / (last - middle), (middle - first) / (last - middle)])
+    result: NDArray[np.float64] = factors / width**2
     return result
 
 

@@ -37,7 +37,12 @@ class Inputs:
     @cached_property
     def base(self) -> NDArray[np.float64]:
         """Scaled columns for linear models, shape (n, n_base)."""
-        return self.encoder.transform(self.rows)
+        return self.encoder.base_columns(self.rows)
+
+    @cached_property
+    def with_intercept(self) -> NDArray[np.float64]:
+        """A column of ones, then the base columns, shape (n, 1 + n_base)."""
+        return np.concatenate([np.ones((len(self.rows), 1)), self.base], axis=1)
 
     @cached_property
     def trees(self) -> NDArray[np.float32]:
@@ -55,6 +60,13 @@ class Inputs:
         if not self.encoder.n_plans_:
             return np.zeros(len(self.rows), dtype=np.intp)
         return self.rows[:, -1].astype(np.intp)
+
+    @cached_property
+    def by_plan(self) -> list[tuple[int, slice | NDArray[np.intp]]]:
+        """Each plan that occurs, with its rows."""
+        if len(self.rows) == 1 or not self.encoder.n_plans_:
+            return [(int(self.plans[0]), slice(None))] if len(self.rows) else []
+        return [(int(plan), np.flatnonzero(self.plans == plan)) for plan in np.unique(self.plans)]
 
     def __len__(self) -> int:
         """Number of rows."""

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.special import expit
-from scipy.stats import norm
+from scipy.special import expit, ndtri
 
 from features.preprocessing import EncodePredictors
 from models.candidates import AVERAGE, CANDIDATES, Params
@@ -28,7 +27,7 @@ __all__ = ["LEVEL", "OUTCOMES", "Choice", "OutcomeModel", "ResponseModel", "fit_
 OUTCOMES: Final = ("response", "remission")
 LEVEL: Final = 0.9
 """Level of intervals and verdicts."""
-_QUANTILE: Final = float(norm.ppf((1 + LEVEL) / 2))
+_QUANTILE: Final = float(ndtri((1 + LEVEL) / 2))
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,9 @@ class OutcomeModel:
     def predict(self, inputs: Inputs) -> NDArray[np.float64]:
         """Probability with the interval of level `LEVEL` for the patient's true probability.
 
+        The variance of the logit is the posterior's, plus half the squared distance between the
+        calibrated logit and the posterior's mean, as if either could be right.
+
         Parameters
         ----------
         inputs : Inputs
@@ -91,8 +93,10 @@ class OutcomeModel:
         ndarray of shape (3, n)
             Probability, lower end, upper end.
         """
-        centre = self.choice.recalibration.apply(self.score.logit(inputs))
-        half = _QUANTILE * np.sqrt(self.uncertainty.variance(inputs, centre))
+        raw = self.score.logit(inputs)
+        centre = self.choice.recalibration.apply(raw)
+        mean = raw if self.score is self.uncertainty.centre else self.uncertainty.centre.logit(inputs)
+        half = _QUANTILE * np.sqrt(self.uncertainty.variance(inputs) + (centre - mean) ** 2 / 2)
         result: NDArray[np.float64] = expit(np.array([centre, centre - half, centre + half]))
         return result
 

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from features.encoding import column_names
-from models.response_model import LEVEL
+from models.response_model import LEVEL, OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from features.cohort_file import CohortFile
     from models.conformal import Verdict
+    from models.inputs import Inputs
     from models.response_model import ResponseModel
 
 __all__ = ["Answer", "Driver", "Likelihood", "Scorer", "Unusual"]
@@ -109,9 +112,15 @@ class Scorer:
     def __init__(self, model: ResponseModel) -> None:
         self.model = model
         self.cohort_file: CohortFile = model.cohort_file
+        self._response, self._remission = (model.outcomes[name] for name in OUTCOMES)
         self._names = column_names(self.cohort_file)
-        self._predictors = self.cohort_file.baseline_predictors
         self._low, self._high = model.encoder.seen_.T
+        self._columns = [
+            _Column(p.name, p.label, p.levels, p.kind) for p in self.cohort_file.baseline_predictors
+        ]
+        if self.cohort_file.plan is not None:
+            plan = self.cohort_file.plan
+            self._columns.append(_Column(plan.column, "Plan", self.cohort_file.plan_levels, "category"))
 
     def answer(self, row: Sequence[float], *, drivers: bool = True) -> Answer:
         """Predict one patient.
@@ -129,41 +138,41 @@ class Scorer:
         """
         rows = np.array([row], dtype=np.float64)
         inputs = self.model.inputs(rows)
-        response, remission = (
-            Likelihood(*(float(v) for v in self.model.outcomes[name].predict(inputs)[:, 0]))
-            for name in ("response", "remission")
-        )
-        values = rows[0, : len(self._predictors)]
-        outside = np.flatnonzero((values < self._low) | (values > self._high))
-        effects = self.model.outcomes["response"].drivers(inputs)[0] if drivers else None
+        response = Likelihood(*self._response.predict(inputs)[:, 0].tolist())
+        values = rows[0, : len(self._low)]
         return Answer(
             response,
-            remission,
-            self.model.outcomes["response"].choice.bounds.verdict(response.probability),
-            tuple(self._names[i] for i in np.flatnonzero(inputs.missing[0])),
-            tuple(
-                Unusual(self._names[i], float(values[i]), float(self._low[i]), float(self._high[i]))
-                for i in outside
-            ),
-            () if effects is None else self._drivers(rows[0], effects),
+            Likelihood(*self._remission.predict(inputs)[:, 0].tolist()),
+            self._response.choice.bounds.verdict(response.probability),
+            tuple(self._names[i] for i in np.flatnonzero(inputs.missing[0]).tolist()),
+            tuple(self._unusual(values)),
+            self._drivers(inputs, row) if drivers else (),
         )
 
-    def _drivers(self, row: np.ndarray, effects: np.ndarray) -> tuple[Driver, ...]:
-        order = np.argsort(-np.abs(effects), kind="stable")
-        return tuple(self._driver(i, float(row[i]), float(effects[i])) for i in order.tolist())
+    def _unusual(self, values: NDArray[np.float64]) -> Iterator[Unusual]:
+        for i in np.flatnonzero((values < self._low) | (values > self._high)).tolist():
+            yield Unusual(self._names[i], float(values[i]), float(self._low[i]), float(self._high[i]))
 
-    def _driver(self, i: int, code: float, effect: float) -> Driver:
-        if i == len(self._predictors):
-            plan = self.cohort_file.plan
-            if plan is None:
-                raise IndexError("an encoded row longer than the cohort's columns")
-            return Driver(plan.column, "Plan", self.cohort_file.plan_levels[int(code)], effect)
-        predictor = self._predictors[i]
-        value: float | str | bool | None = code
-        if np.isnan(code):
-            value = None
-        elif predictor.kind in ("category", "ordinal"):
-            value = predictor.levels[int(code)]
-        elif predictor.kind == "binary":
-            value = bool(code)
-        return Driver(predictor.name, predictor.label, value, effect)
+    def _drivers(self, inputs: Inputs, row: Sequence[float]) -> tuple[Driver, ...]:
+        effects = self._response.drivers(inputs)[0]
+        order = np.argsort(-np.abs(effects), kind="stable").tolist()
+        listed = effects.tolist()
+        return tuple(self._columns[i].driver(row[i], listed[i]) for i in order)
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """How one column of an encoded row is told to a person."""
+
+    name: str
+    label: str
+    levels: tuple[str, ...]
+    kind: str
+
+    def driver(self, code: float, effect: float) -> Driver:
+        """Give the code back as the value that was sent."""
+        if code != code:  # NaN
+            return Driver(self.name, self.label, None, effect)
+        if self.levels:
+            return Driver(self.name, self.label, self.levels[int(code)], effect)
+        return Driver(self.name, self.label, bool(code) if self.kind == "binary" else code, effect)

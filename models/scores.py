@@ -53,20 +53,16 @@ class LinearScore:
 
     def logit(self, inputs: Inputs) -> NDArray[np.float64]:
         """Logit of the outcome, shape (n,)."""
-        if len(inputs) == 1:
-            intercept, *_ = weights = self.weights[inputs.plans[0]]
-            single: NDArray[np.float64] = intercept + inputs.base @ weights[1:]
-            return single
-        weights = self.weights[inputs.plans]
-        result: NDArray[np.float64] = weights[:, 0] + np.einsum("ij,ij->i", inputs.base, weights[:, 1:])
+        result = np.empty(len(inputs))
+        for plan, rows in inputs.by_plan:
+            result[rows] = inputs.with_intercept[rows] @ self.weights[plan]
         return result
 
     def contributions(self, inputs: Inputs) -> NDArray[np.float64]:
         """Exact contributions: weight times scaled value, summed over a predictor's columns."""
         weights = self.weights[inputs.plans]
         encoder = inputs.encoder
-        result = np.zeros((len(inputs), inputs.rows.shape[1]))
-        np.add.at(result.T, encoder.sources_, (inputs.base * weights[:, 1:]).T)
+        result: NDArray[np.float64] = (inputs.base * weights[:, 1:]) @ encoder.membership_
         if encoder.n_plans_:
             result[:, -1] = weights[:, 0] - self.reference
         return result

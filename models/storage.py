@@ -145,6 +145,8 @@ def _check_files(folder: Path, digest: str | None) -> None:
 
 def _pack_outcome(name: str, model: OutcomeModel, folder: Path, arrays: Arrays) -> dict[str, Any]:
     choice = model.choice
+    shared = model.score is model.uncertainty.centre
+    centre = _pack_score(f"{name}-centre", model.uncertainty.centre, folder, arrays)
     arrays |= {
         f"{name}/uncertainty/covariance": model.uncertainty.covariance,
         f"{name}/uncertainty/missing": model.uncertainty.missing,
@@ -155,8 +157,8 @@ def _pack_outcome(name: str, model: OutcomeModel, folder: Path, arrays: Arrays) 
         "params": choice.params,
         "recalibration": [choice.recalibration.intercept, choice.recalibration.slope],
         "bounds": [choice.bounds.response_from, choice.bounds.non_response_to],
-        "score": _pack_score(f"{name}-score", model.score, folder, arrays),
-        "centre": _pack_score(f"{name}-centre", model.uncertainty.centre, folder, arrays),
+        "score": centre if shared else _pack_score(f"{name}-score", model.score, folder, arrays),
+        "centre": centre,
     }
 
 
@@ -170,9 +172,10 @@ def _unpack_outcome(name: str, packed: Mapping[str, Any], folder: Path, arrays: 
     centre = _unpack_score(packed["centre"], folder, arrays)
     if not isinstance(centre, LinearScore):
         raise TypeError("the posterior's centre is not linear")
+    own = packed["score"] != packed["centre"]
     return OutcomeModel(
         choice,
-        _unpack_score(packed["score"], folder, arrays),
+        _unpack_score(packed["score"], folder, arrays) if own else centre,
         Uncertainty(centre, **_under(f"{name}/uncertainty", arrays)),
     )
 

@@ -61,32 +61,23 @@ class Uncertainty:
     missing: NDArray[np.float64]
     scales: NDArray[np.float64]
 
-    def variance(self, inputs: Inputs, logit: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Variance of the true logit around the predicted one.
-
-        The sum of what the coefficients leave open, what missing inputs leave open, and the
-        disagreement between the prediction and this posterior's mean: half their squared distance,
-        as if either could be right.
+    def variance(self, inputs: Inputs) -> NDArray[np.float64]:
+        """Variance of the logit: what the coefficients and what missing inputs leave open.
 
         Parameters
         ----------
         inputs : Inputs
-        logit : ndarray of shape (n,)
-            The calibrated logit of the candidate in use.
 
         Returns
         -------
         ndarray of shape (n,)
         """
-        disagreement = (logit - self.centre.logit(inputs)) ** 2 / 2
         total = np.empty(len(inputs))
-        for plan in set(inputs.plans.tolist()):
-            on_plan = slice(None) if len(inputs) == 1 else np.flatnonzero(inputs.plans == plan)
-            base = inputs.base[on_plan]
-            covariance = self.covariance[plan]
-            spread = ((base @ covariance[1:, 1:] + 2 * covariance[0, 1:]) * base).sum(axis=1)
-            total[on_plan] = spread + covariance[0, 0] + inputs.missing[on_plan] @ self.missing[plan]
-        return total + disagreement
+        for plan, rows in inputs.by_plan:
+            columns = inputs.with_intercept[rows]
+            spread = np.einsum("ij,ij->i", columns @ self.covariance[plan], columns)
+            total[rows] = spread + inputs.missing[rows] @ self.missing[plan]
+        return total
 
 
 def fit_uncertainty(train: TrainingSet) -> Uncertainty:
@@ -103,7 +94,7 @@ def fit_uncertainty(train: TrainingSet) -> Uncertainty:
     encoder = train.inputs.encoder
     groups = _usable_groups(train)
     design = PlanDesign(
-        np.concatenate([np.ones((len(train.y), 1)), train.inputs.base], axis=1),
+        train.inputs.with_intercept,
         train.inputs.plans,
         tuple(encoder.plan_columns(plan) for plan in range(encoder.n_plans_)),
         groups,

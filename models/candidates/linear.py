@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from scipy.special import logit
-from sklearn.linear_model import LogisticRegression
 
 from features.preprocessing import BLOCKS
 from models.candidates.base import Params
@@ -80,6 +79,8 @@ class ElasticNet:
 
     def fit(self, train: TrainingSet, params: Params, seed: int) -> Score:
         """Fit by SAGA; a column scaled down by k is penalised as if k times as costly."""
+        from sklearn.linear_model import LogisticRegression  # half a second that a service need not wait
+
         encoder = train.inputs.encoder
         scale = np.where(encoder.blocks_ >= _FIRST_PLAN_TERM, params["plan_term_scale"], 1.0)
         model = LogisticRegression(
