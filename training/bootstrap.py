@@ -117,9 +117,11 @@ def estimate_metrics(
         return float(np.mean([metric(data, w) for data in repeats]))
 
     def interval(metric: Callable[[Predicted, NDArray[np.float64]], float]) -> tuple[float, float]:
-        if not usable:
+        drawn = np.array([mean(metric, w) for w in usable])
+        defined = drawn[~np.isnan(drawn)]  # a sample may hold no pair of responder and non-responder
+        if not len(defined):
             return float("nan"), float("nan")
-        low, high = np.quantile([mean(metric, w) for w in usable], (0.025, 0.975))
+        low, high = np.quantile(defined, (0.025, 0.975))
         return float(low), float(high)
 
     return {name: Estimate(mean(metric, once), *interval(metric)) for name, metric in metrics.items()}

@@ -132,8 +132,7 @@ def print_answer(answer: Mapping[str, Any], console: Console) -> None:
     for driver in answer["drivers"][:_SHOWN]:
         points = 100 * driver["effect"]
         bar = ("+" if points > 0 else "-") * max(1, round(2 * abs(points)))
-        value = "not recorded" if driver["value"] is None else str(driver["value"])
-        table.add_row(driver["label"], value, f"{points:+.1f}", bar)
+        table.add_row(driver["label"], _tell(driver["value"]), f"{points:+.1f}", bar)
     console.print(table)
     rest = sum(driver["effect"] for driver in answer["drivers"][_SHOWN:])
     if len(answer["drivers"]) > _SHOWN:
@@ -152,6 +151,15 @@ def _say(likelihood: Mapping[str, Any], outcome: str) -> str:
         f"{outcome.capitalize()}: about [bold]{about} of 100[/bold] patients like this "
         f"({100 * likelihood['level']:.0f} % interval: {low} to {high})"
     )
+
+
+def _tell(value: float | str | bool | None) -> str:
+    """Say a predictor's value in words."""
+    if value is None:
+        return "not recorded"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _earlier(name: str, key: str) -> str | None:

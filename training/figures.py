@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,7 @@ _INK, _ACCENT, _SOFT, _GREY = (
     "#7b8794",
 )  # readable in print and when colours fail
 _BAND = (0.025, 0.975)
+_DPI = 150
 
 
 def calibration_figure(repeats: list[Predicted], weights: NDArray[np.float64], title: str) -> Figure:
@@ -56,14 +58,14 @@ def calibration_figure(repeats: list[Predicted], weights: NDArray[np.float64], t
 
     usable = [w for w in weights[:200] if 0 < (w * data.y).sum() < w.sum()]
     low, high = np.quantile([curve(w) for w in usable], _BAND, axis=0)
-    figure = Figure(figsize=(6.0, 6.6), layout="constrained")
+    figure = Figure(figsize=(6.0, 6.6), layout="constrained", dpi=_DPI)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     top.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=(0, (4, 3)), label="Perfect calibration")
     top.fill_between(at, low, high, color=_SOFT, alpha=0.5, linewidth=0, label="95 % band")
     top.plot(at, curve(np.ones(len(data.y))), color=_ACCENT, linewidth=2, label="Flexible calibration curve")
     _tenths(top, data)
     top.set_ylabel("Observed share")
-    top.set_title(title, loc="left", color=_INK, fontsize=12, fontweight="bold")
+    _title(top, title, 56)
     top.set_ylim(0, 1)
     top.set_xlim(0, 1)
     top.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -97,7 +99,7 @@ def roc_figure(repeats: list[Predicted], estimate: Estimate, title: str) -> Figu
     -------
     Figure
     """
-    figure = Figure(figsize=(5.4, 5.6), layout="constrained")
+    figure = Figure(figsize=(5.4, 5.6), layout="constrained", dpi=_DPI)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=(0, (4, 3)), label="Chance")
     for i, data in enumerate(repeats):
@@ -110,7 +112,7 @@ def roc_figure(repeats: list[Predicted], estimate: Estimate, title: str) -> Figu
     axes.set_xlabel("1 - specificity")
     axes.set_ylabel("Sensitivity")
     axes.set_aspect("equal")
-    axes.set_title(title, loc="left", color=_INK, fontsize=12, fontweight="bold")
+    _title(axes, title, 50)
     axes.legend(frameon=False, loc="lower right")
     _plain(axes)
     return figure
@@ -142,7 +144,7 @@ def candidates_figure(gains: Mapping[str, Estimate], used: str, title: str) -> F
     axes.set_yticks(range(len(gains)), [label.replace("_", " ") for label in labels])
     axes.set_ylim(-0.6, len(gains) - 0.4)
     axes.set_xlabel("Log loss saved against plan-wise prevalence (nats a patient)")
-    axes.set_title(title, loc="left", color=_INK, fontsize=12, fontweight="bold")
+    _title(axes, title, 58)
     _plain(axes)
     return figure
 
@@ -158,6 +160,10 @@ def _tenths(axes: Axes, data: Predicted) -> None:
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     axes.vlines(x, centre - half, centre + half, color=_INK, linewidth=1)
     axes.plot(x, share, "o", color=_INK, markersize=5, label=f"{count} groups of equal size")
+
+
+def _title(axes: Axes, title: str, width: int) -> None:
+    axes.set_title(fill(title, width), loc="left", color=_INK, fontsize=11, fontweight="bold")
 
 
 def _plain(axes: Axes) -> None:

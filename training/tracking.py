@@ -164,7 +164,7 @@ def _log_results(fit: Fit) -> None:
             for end in ("value", "low", "high"):
                 suffix = "" if end == "value" else f"_{end}"
                 mlflow.log_metric(f"{name}_{metric}{suffix}", getattr(estimate, end))
-        title = f"{file.title}: {name}" + (" (simulated)" if file.provenance == "simulated" else "")
+        title = f"{name.capitalize()}, out of fold ({file.provenance}). {file.title}"
         used = fit.validated.final.searches[name].winner
         mlflow.log_figure(
             calibration_figure(report.repeats, fit.weights, title), f"figures/{name}_calibration.png"

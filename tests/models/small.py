@@ -17,6 +17,7 @@ from models.calibration import Recalibration
 from models.candidates import AVERAGE, CANDIDATES, Params
 from models.conformal import ConformalBounds
 from models.inputs import Inputs, TrainingSet
+from models.plan_design import PlanDesign
 from models.response_model import OUTCOMES, Choice, ResponseModel, fit_outcome
 from tests.features.files import make_file
 
@@ -125,3 +126,8 @@ def small_model(candidate: str) -> ResponseModel:
         inputs.encoder,
         {name: fit_outcome(TrainingSet(inputs, y[known]), choice, seed=3) for name, y in observed.items()},
     )
+
+
+def dense_design(matrix: NDArray[np.float64]) -> PlanDesign:
+    """A design matrix as it stands, without blocks of plans or groups."""
+    return PlanDesign(matrix, np.zeros(len(matrix), dtype=np.intp))

@@ -6,7 +6,9 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from models.plan_design import PlanDesign
 from models.posterior import fit_posterior, solve_map
+from tests.models.small import dense_design
 
 Case = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
@@ -22,14 +24,14 @@ def test_mode_is_that_of_scikit_learn_with_an_l2_penalty() -> None:
     design, y, _ = make_case()
     # scikit-learn leaves the intercept free, hence its precision of 0 here; C is one over the precision.
     precision = np.array([0.0, *np.full(6, 4.0)])
-    mean, _ = solve_map(design, y, precision, np.zeros(7))
+    mean, _ = solve_map(dense_design(design), y, precision, np.zeros(7))
     rival = LogisticRegression(C=1 / 4.0, tol=1e-10, max_iter=10_000).fit(design[:, 1:], y)
     np.testing.assert_allclose(mean, [*rival.intercept_, *rival.coef_[0]], atol=1e-5)
 
 
 def test_without_a_prior_mode_and_covariance_are_those_of_maximum_likelihood() -> None:
     design, y, _ = make_case()
-    mean, covariance = solve_map(design, y, np.full(7, 1e-10), np.zeros(7))
+    mean, covariance = solve_map(dense_design(design), y, np.full(7, 1e-10), np.zeros(7))
     rival = sm.GLM(y, design, family=sm.families.Binomial()).fit(tol=1e-12)
     np.testing.assert_allclose(mean, rival.params, atol=1e-6)
     np.testing.assert_allclose(covariance, rival.cov_params(), rtol=1e-4, atol=1e-8)
@@ -38,15 +40,17 @@ def test_without_a_prior_mode_and_covariance_are_those_of_maximum_likelihood() -
 def test_a_start_far_away_ends_at_the_same_mode() -> None:
     design, y, _ = make_case()
     precision = np.full(7, 0.5)
-    near, _ = solve_map(design, y, precision, np.zeros(7))
-    far, _ = solve_map(design, y, precision, np.full(7, 6.0))
+    near, _ = solve_map(dense_design(design), y, precision, np.zeros(7))
+    far, _ = solve_map(dense_design(design), y, precision, np.full(7, 6.0))
     np.testing.assert_allclose(near, far, atol=1e-5)
 
 
 def test_separated_classes_keep_a_finite_mode() -> None:
     x = np.linspace(-1, 1, 40)
     design = np.column_stack([np.ones(40), x])
-    posterior = fit_posterior(design, (x > 0).astype(np.float64), np.array([-1, 0]))
+    posterior = fit_posterior(
+        dense_design(design), (x > 0).astype(np.float64), np.array([-1, 0]), np.array([0.1])
+    )
     # Maximum likelihood would run to infinity; the prior must not let it.
     assert np.isfinite(posterior.mean).all()
     assert 0 < posterior.mean[1] < 50
@@ -58,7 +62,7 @@ def test_scales_tell_a_block_of_effects_from_a_block_of_noise() -> None:
     design = np.column_stack([np.ones(n), rng.normal(size=(n, 2 * k))])
     truth = np.concatenate([[0.2], rng.normal(0, 0.4, k), np.zeros(k)])
     y = (rng.random(n) < expit(design @ truth)).astype(np.float64)
-    posterior = fit_posterior(design, y, np.array([-1, *[0] * k, *[1] * k]))
+    posterior = fit_posterior(dense_design(design), y, np.array([-1, *[0] * k, *[1] * k]), np.full(2, 0.1))
     strong, weak = posterior.scales
     # A Student prior with 4 degrees of freedom and scale s has standard deviation 1.41 s: s is near 0.3.
     assert 0.2 < strong < 0.5
@@ -70,7 +74,10 @@ def test_scales_tell_a_block_of_effects_from_a_block_of_noise() -> None:
 def test_covariance_is_symmetric_positive_and_shrinks_with_patients() -> None:
     design, y, _ = make_case(2000)
     blocks = np.array([-1, *[0] * 6])
-    few, many = (fit_posterior(design[:n], y[:n], blocks).covariance for n in (200, 2000))
+    few, many = (
+        fit_posterior(dense_design(design[:n]), y[:n], blocks, np.array([0.1])).covariance
+        for n in (200, 2000)
+    )
     np.testing.assert_allclose(many, many.T, atol=1e-12)
     assert np.linalg.eigvalsh(many).min() > 0
     # Ten times the patients, about a tenth of the variance.
@@ -81,7 +88,36 @@ def test_covariance_is_symmetric_positive_and_shrinks_with_patients() -> None:
 def test_the_same_data_give_the_same_posterior() -> None:
     design, y, _ = make_case()
     blocks = np.array([-1, 0, 0, 0, 1, 1, 1])
-    first, second = (fit_posterior(design, y, blocks) for _ in range(2))
+    first, second = (fit_posterior(dense_design(design), y, blocks, np.full(2, 0.1)) for _ in range(2))
     np.testing.assert_array_equal(first.mean, second.mean)
     np.testing.assert_array_equal(first.covariance, second.covariance)
     np.testing.assert_array_equal(first.scales, second.scales)
+
+
+def test_hyperprior_decides_where_the_data_say_nothing() -> None:
+    design, y, _ = make_case(10)
+    blocks = np.array([-1, *[0] * 6])
+    small, large = (
+        fit_posterior(dense_design(design), y, blocks, np.array([scale])).scales[0] for scale in (0.05, 0.5)
+    )
+    assert small < 0.1 < 0.3 < large
+
+
+def test_a_design_by_plan_and_group_is_the_matrix_written_out() -> None:
+    rng = np.random.default_rng(11)
+    n, size = 70, 4
+    base = np.column_stack([np.ones(n), rng.normal(size=(n, size - 1))])
+    plans, groups = rng.integers(0, 3, n), rng.integers(0, 5, n)
+    own = (np.array([4, 7, 8]), np.array([5, 9, 10]), np.array([6, 11, 12]))
+    design = PlanDesign(base, plans, own, groups, 6)
+    matrix = np.zeros((n, 19))
+    matrix[:, :size] = base
+    for i in range(n):
+        matrix[i, own[plans[i]]] = base[i, :3]
+        matrix[i, 13 + groups[i]] = 1
+    beta, values, weight = rng.normal(size=19), rng.normal(size=n), rng.random(n)
+    assert design.shape == matrix.shape
+    np.testing.assert_allclose(design.times(beta), matrix @ beta, atol=1e-12)
+    np.testing.assert_allclose(design.transposed_times(values), matrix.T @ values, atol=1e-12)
+    np.testing.assert_allclose(design.gram(weight), (matrix.T * weight) @ matrix, atol=1e-12)
+    np.testing.assert_allclose(design.take(3).times(beta), matrix[::3] @ beta, atol=1e-12)

@@ -9,16 +9,24 @@ from scipy.special import expit
 
 from features.cohort import make_cohort
 from features.cohort_file import CohortFile, load_cohort_file
-from features.preprocessing import EncodePredictors
+from features.preprocessing import BLOCKS, EncodePredictors
 from features.simulation import simulate
 from models.calibration import Recalibration
 from models.conformal import ConformalBounds
 from models.inputs import Inputs, TrainingSet
-from models.posterior import fit_posterior
+from models.posterior import Posterior, fit_posterior
 from models.response_model import Choice, OutcomeModel, fit_outcome
 from models.scores import linear_score
-from models.uncertainty import Uncertainty, fit_uncertainty
-from tests.models.small import FILE, fresh_rows, make_set, make_trial, small_cohort, training_set
+from models.uncertainty import _TYPICAL, Uncertainty, fit_uncertainty
+from tests.models.small import (
+    FILE,
+    dense_design,
+    fresh_rows,
+    make_set,
+    make_trial,
+    small_cohort,
+    training_set,
+)
 
 
 def ridge_model(train: TrainingSet) -> OutcomeModel:
@@ -33,7 +41,8 @@ def small_ridge() -> OutcomeModel:
 
 def widths(model: OutcomeModel, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     _, low, high = model.predict(Inputs(training_set().inputs.encoder, rows))
-    return high - low
+    width: NDArray[np.float64] = high - low
+    return width
 
 
 @pytest.mark.parametrize("left_out", [p.name for p in FILE.baseline_predictors])
@@ -71,6 +80,15 @@ def test_an_input_missing_only_now_widens_as_well() -> None:
     assert widths(small_ridge(), without).mean() > widths(small_ridge(), rows).mean()
 
 
+def fit_written_out(
+    design: NDArray[np.float64], y: NDArray[np.float64], blocks: NDArray[np.intp]
+) -> Posterior:
+    """The posterior from the whole matrix, without its structure by plan and group."""
+    used, compact = np.unique(blocks, return_inverse=True)
+    typical = np.array([_TYPICAL[name] for name in (*BLOCKS, "group")])[used[1:]]
+    return fit_posterior(dense_design(design), y, compact - 1, typical)
+
+
 @pytest.mark.parametrize("groups", [False, True])
 def test_variance_of_complete_rows_is_the_quadratic_form_of_the_whole_design(groups: bool) -> None:
     train = training_set(groups=groups)
@@ -81,8 +99,9 @@ def test_variance_of_complete_rows_is_the_quadratic_form_of_the_whole_design(gro
         membership = np.eye(int(train.groups.max()) + 1)[train.groups]
         design = np.hstack([design, membership])
         blocks = np.concatenate([blocks, np.full(membership.shape[1], 6)])
-    posterior = fit_posterior(design, train.y, blocks)
-    # Zeger, Liang and Albert (1988), eq. 2.6: a logit averaged over N(0, s^2) shrinks by 1/sqrt(1 + 0.346 s^2).
+    posterior = fit_written_out(design, train.y, blocks)
+    # Zeger, Liang and Albert (1988), eq. 2.6: a logit averaged over N(0, s^2) shrinks by the root of
+    # 1 + 0.346 s^2.
     shrink = 1 / np.sqrt(1 + 0.346 * posterior.scales[-1] ** 2) if groups else 1.0
     rows = fresh_rows(100, 9, gaps=False)
     inputs, whole = Inputs(encoder, rows), encoder.design(rows)
@@ -99,7 +118,7 @@ def test_variance_of_complete_rows_is_the_quadratic_form_of_the_whole_design(gro
 def test_folded_covariance_is_that_of_the_sums_of_weights() -> None:
     train = training_set()
     encoder, model = train.inputs.encoder, fit_uncertainty(train)
-    posterior = fit_posterior(train.design, train.y, encoder.blocks_)
+    posterior = fit_written_out(train.design, train.y, train.inputs.encoder.blocks_)
     size = 1 + len(encoder.sources_)
     for plan in range(2):
         fold = np.zeros((size, len(encoder.blocks_)))
@@ -228,7 +247,7 @@ def test_without_plans_there_is_one_set_of_weights() -> None:
     inputs = Inputs(train.inputs.encoder, rows)
     centre = model.centre.logit(inputs)
     whole = train.inputs.encoder.design(rows)
-    posterior = fit_posterior(train.design, train.y, train.inputs.encoder.blocks_)
+    posterior = fit_written_out(train.design, train.y, train.inputs.encoder.blocks_)
     np.testing.assert_allclose(centre, whole @ posterior.mean, atol=1e-8)
     np.testing.assert_allclose(
         centre, linear_score(train.inputs.encoder, posterior.mean, np.ones(1)).logit(inputs), atol=1e-8

@@ -1,4 +1,4 @@
-"""Every kind of bad input: exit code 2, one message that says what, where and what is allowed, nothing written."""
+"""Every kind of bad input: exit code 2, a message with what is wrong and what is allowed, nothing written."""
 
 from __future__ import annotations
 

@@ -76,6 +76,6 @@ def test_one_group_cannot_be_split() -> None:
 def test_all_responders_in_one_group_is_said() -> None:
     groups = np.repeat(np.arange(4), 50)
     with pytest.raises(
-        TrainingDataError, match="all patients of one class are in one group.*leave `group` out"
+        TrainingDataError, match=r"all patients of one class are in one group.*leave `group` out"
     ):
         make_splits((groups == 2).astype(np.float64), groups, 4, seed=0)

@@ -5,7 +5,8 @@ import pytest
 import statsmodels.api as sm
 from numpy.typing import NDArray
 from scipy.special import expit, logit
-from sklearn.metrics import brier_score_loss, log_loss as sklearn_log_loss, roc_auc_score
+from sklearn.metrics import brier_score_loss, roc_auc_score
+from sklearn.metrics import log_loss as sklearn_log_loss
 
 from training.metrics import METRICS, Predicted, calibration_curve
 
@@ -75,8 +76,8 @@ def test_calibration_slope_is_within_folds() -> None:
 def spline_columns(z: NDArray[np.float64], knots: NDArray[np.float64]) -> NDArray[np.float64]:
     """Harrell (2015), equation 2.25, written out."""
     t1, t2, t3 = knots
-    cube = lambda u: np.where(u > 0, u, 0) ** 3  # noqa: E731
-    term = cube(z - t1) - cube(z - t2) * (t3 - t1) / (t3 - t2) + cube(z - t3) * (t2 - t1) / (t3 - t2)
+    first, middle, last = (np.maximum(z - knot, 0) ** 3 for knot in knots)
+    term = first - middle * (t3 - t1) / (t3 - t2) + last * (t2 - t1) / (t3 - t2)
     return np.column_stack([np.ones_like(z), z, term / (t3 - t1) ** 2])
 
 

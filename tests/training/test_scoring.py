@@ -80,7 +80,9 @@ def test_without_a_row_id_rows_are_counted_from_zero() -> None:
     file = parse_cohort_file(COHORT.replace('row_id = "id"\n', ""), "small.toml")
     fitted = small_model("ridge")
     encoder = EncodePredictors(file)
-    vars(encoder).update({k: v for k, v in vars(fitted.encoder).items() if k.endswith("_")})
+    for name, value in vars(fitted.encoder).items():
+        if name.endswith("_"):
+            setattr(encoder, name, value)
     table = score_frame(
         ResponseModel(encoder, fitted.outcomes), check_table(file, make_trial(9, 8).table, "score")
     )
