@@ -20,7 +20,7 @@ from xgboost import XGBClassifier
 from benchmarks.simulated import SEEDS, SIZES, cohort, cohort_file, fitted, fresh
 from features.cohort import load_cohort
 from features.cohort_file import load_cohort_file
-from features.preprocessing import expand_for_trees
+from features.tree_columns import expand_for_trees
 from tests.real_data.data import HERE, find_table
 from training.cross_validation import Patients, fit_model
 

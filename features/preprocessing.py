@@ -1,8 +1,7 @@
-"""From encoded rows to the columns that models see; everything is learned from training rows only.
+"""Encoded rows as linear models take them; everything is learned from training rows only.
 
-Linear models get `EncodePredictors`: scaled predictors with the mean in place of a missing value, one
-restricted cubic curve for each number, missing indicators, and plan x predictor terms. Trees get
-`expand_for_trees`: values as they are, missing values included, categories as one column a level.
+Scaled predictors with the mean in place of a missing value, one restricted cubic curve for each number,
+missing indicators, and plan x predictor terms. Trees take rows as they are: `features.tree_columns`.
 """
 
 from __future__ import annotations
@@ -12,17 +11,18 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from features.splines import cubic_factors, cubic_terms, place_knots, restricted_cubic
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from features.cohort_file import CohortFile
 
-__all__ = ["BLOCKS", "EncodePredictors", "expand_for_trees", "restricted_cubic", "tree_column_sources"]
+__all__ = ["BLOCKS", "EncodePredictors"]
 
 BLOCKS = ("main", "curve", "missing", "plan", "plan_term", "plan_curve")
 """Families of design columns; each family shares one prior scale in the ridge posterior."""
 
-_KNOTS = (0.10, 0.50, 0.90)  # Harrell, Regression Modeling Strategies (2015), table 2.3, three knots
 _CURVE_NEEDS = 50  # observed values below which a curve is not tried
 _CURVE_LEVELS = 10  # distinct values below which a number is taken as linear
 
@@ -220,7 +220,7 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
             kind = self.cohort_file.baseline_predictors[source].kind
             if kind != "number" or len(z) < _CURVE_NEEDS or len(np.unique(z)) < _CURVE_LEVELS:
                 continue
-            at = _knots(z)
+            at = place_knots(z)
             if min(np.diff(at)) <= 1e-6:
                 continue
             raw = restricted_cubic(z, at)
@@ -229,7 +229,7 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
             if spread > 1e-9:
                 lines.append(line)
                 knots.append(at)
-                factors.append(_cubic_factors(at) / spread)
+                factors.append(cubic_factors(at) / spread)
                 straights.append(np.asarray(straight.coef, dtype=np.float64) / spread)
         self.curve_lines_ = np.array(lines, dtype=np.intp)
         self.curve_sources_ = self.line_sources_[self.curve_lines_]
@@ -239,94 +239,7 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
 
     def _curve(self, z: NDArray[np.float64]) -> NDArray[np.float64]:
         start, slope = self.curve_straight_
-        return _cubic(z, self.curve_knots_, self.curve_factors_) - start - slope * z
-
-
-def tree_column_sources(cohort_file: CohortFile) -> NDArray[np.intp]:
-    """Index, in an encoded row, of the column that each tree column comes from.
-
-    Parameters
-    ----------
-    cohort_file : CohortFile
-
-    Returns
-    -------
-    ndarray of shape (n_tree_columns,)
-    """
-    return np.array([source for source, _ in _tree_columns(cohort_file)], dtype=np.intp)
-
-
-def expand_for_trees(cohort_file: CohortFile, rows: ArrayLike) -> NDArray[np.float32]:
-    """Encoded rows as trees take them: categories and plan as one column a level, NaN kept.
-
-    Parameters
-    ----------
-    cohort_file : CohortFile
-    rows : array of shape (n, m)
-
-    Returns
-    -------
-    ndarray of float32, shape (n, n_tree_columns)
-    """
-    values = np.asarray(rows, dtype=np.float64)
-    columns = _tree_columns(cohort_file)
-    expanded = values[:, [source for source, _ in columns]].astype(np.float32)
-    for i, (_, level) in enumerate(columns):
-        if level is not None:
-            code = expanded[:, i]
-            expanded[:, i] = np.where(np.isnan(code), code, code == level)
-    return expanded
-
-
-def _tree_columns(cohort_file: CohortFile) -> list[tuple[int, int | None]]:
-    levels = [len(p.levels) if p.kind == "category" else 0 for p in cohort_file.baseline_predictors]
-    if cohort_file.plan is not None:
-        levels.append(len(cohort_file.plan_levels))
-    return [(j, k) for j, count in enumerate(levels) for k in (range(count) if count else [None])]
-
-
-def _knots(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Knots at fixed percentiles; where one value (a dose of 0, say) holds too many, of the others."""
-    knots = np.quantile(z, _KNOTS)
-    if min(np.diff(knots)) <= 1e-6:
-        levels, counts = np.unique(z, return_counts=True)
-        others = z[z != levels[counts.argmax()]]
-        knots = np.quantile(others, _KNOTS)
-    return knots
-
-
-def restricted_cubic(z: NDArray[np.float64], knots: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Non-linear term of a restricted cubic spline with three knots (Harrell 2015, eq. 2.25).
-
-    Parameters
-    ----------
-    z : ndarray of shape (n,)
-    knots : ndarray of shape (3,)
-        In ascending order.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-        0 below the first knot, linear above the last.
-    """
-    return _cubic(z, knots, _cubic_factors(knots))
-
-
-def _cubic(
-    z: NDArray[np.float64], knots: NDArray[np.float64], factors: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Sum over the knots of factor * (z - knot)^3 above the knot; knots in the last axis."""
-    above = np.maximum(z[..., None] - knots, 0.0)
-    result: NDArray[np.float64] = (above * above * above * factors).sum(axis=-1)
-    return result
-
-
-def _cubic_factors(knots: NDArray[np.float64]) -> NDArray[np.float64]:
-    first, middle, last = knots
-    width = last - first
-    factors = np.array([1.0, -width / (last - middle), (middle - first) / (last - middle)])
-    result: NDArray[np.float64] = factors / width**2
-    return result
+        return cubic_terms(z, self.curve_knots_, self.curve_factors_) - start - slope * z
 
 
 def _moments(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

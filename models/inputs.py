@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.preprocessing import expand_for_trees
+from features.tree_columns import expand_for_trees
 from models.uncertainty import Uncertainty, fit_uncertainty
 
 if TYPE_CHECKING:

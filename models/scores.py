@@ -9,7 +9,7 @@ import numpy as np
 import xgboost as xgb
 from scipy.special import logit as to_logit
 
-from features.preprocessing import tree_column_sources
+from features.tree_columns import tree_column_sources
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit, logit
 
-from features.preprocessing import restricted_cubic
+from features.splines import restricted_cubic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -4,13 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from features.preprocessing import (
-    BLOCKS,
-    EncodePredictors,
-    expand_for_trees,
-    restricted_cubic,
-    tree_column_sources,
-)
+from features.preprocessing import BLOCKS, EncodePredictors
+from features.splines import restricted_cubic
+from features.tree_columns import expand_for_trees, tree_column_sources
 from models.inputs import Inputs
 from models.scores import linear_score
 from tests.models.small import FILE, fresh_rows, small_cohort

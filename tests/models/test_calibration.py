@@ -27,7 +27,7 @@ def test_it_is_the_mode_of_its_penalised_likelihood() -> None:
 
     def objective(beta: NDArray[np.float64]) -> float:
         eta = columns @ beta
-        return float((np.logaddexp(0, eta) - y * eta).sum() + ((beta - neutral) ** 2).sum() / (2 * 0.25**2))
+        return float((np.logaddexp(0, eta) - y * eta).sum() + ((beta - neutral) ** 2).sum() / (2 * 0.15**2))
 
     mode = minimize(objective, neutral, method="BFGS", options={"gtol": 1e-8}).x
     found = fit_recalibration(z, y, fold)

@@ -92,3 +92,15 @@ def test_ties_are_covered() -> None:
     # Plan-wise prevalence gives everybody one probability: whoever has it belongs to the set.
     bounds = fit_conformal(np.full(60, 0.4), np.array([1.0, 0.0] * 30), 0.9)
     assert bounds.verdict(0.4) == "uncertain"
+
+
+def test_sets_made_larger_at_even_odds_call_nobody_likely_below_them() -> None:
+    p = np.linspace(0, 1, 101)
+    for bounds in (ConformalBounds(0.1, 0.3), ConformalBounds(0.7, 0.9), ConformalBounds(0.6, 0.4)):
+        larger = bounds.at_even_odds()
+        # Whoever was in a set still is, so coverage is no less.
+        assert ((p >= larger.response_from) | ~(p >= bounds.response_from)).all()
+        assert ((p <= larger.non_response_to) | ~(p <= bounds.non_response_to)).all()
+        verdicts = larger.verdicts(p)
+        assert (p[verdicts == "likely"] > 0.5).all()
+        assert (p[verdicts == "unlikely"] < 0.5).all()

@@ -52,7 +52,12 @@ def test_csv_and_parquet_hold_the_same_patients(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(csv, parquet, check_dtype=False)
 
 
-def test_a_second_fit_with_the_same_seed_writes_the_same_files(store: FittedStore, tmp_path: Path) -> None:
+def test_a_second_fit_with_the_same_seed_writes_the_same_files(
+    fitted_store: FittedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = fitted_store
+    # A store of its own: the shared one holds one fit for the tests that look at it.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     result = call(
         "fit", "--cohort", store.folder / "cohort.toml", "--data", store.folder / "cohort.csv",
         "--candidate", "ridge", "--seed", 3, "--out", tmp_path / "out",

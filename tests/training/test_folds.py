@@ -42,6 +42,16 @@ def test_the_seed_decides() -> None:
     assert first != other
 
 
+def test_the_seed_decides_with_groups_too() -> None:
+    # Otherwise the repeats of a cross-validation would all be the same split.
+    groups = np.random.default_rng(2).integers(0, 8, 300)
+    partitions = {
+        tuple(sorted(tuple(np.unique(groups[test])) for _, test in make_splits(draw(), groups, 4, seed)))
+        for seed in range(6)
+    }
+    assert len(partitions) >= 3
+
+
 @pytest.mark.parametrize(("events", "folds"), [(2, 2), (3, 3), (5, 5), (80, 5)])
 def test_few_events_make_fewer_folds(events: int, folds: int) -> None:
     y = np.zeros(200)
