@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import xgboost as xgb
+from scipy.special import expit
 from scipy.special import logit as to_logit
 
 from features.tree_columns import tree_column_sources
@@ -99,8 +100,10 @@ class TreeScore:
         np.add.at(result.T, tree_column_sources(inputs.encoder.cohort_file), raw[:, :-1].T)
         target = self.logit(inputs) - self.reference
         total = result.sum(axis=1)
-        far = np.abs(total) > 1e-9
-        factor = np.divide(target, total, out=np.ones_like(total), where=far)
+        p = expit(self.reference)
+        at_reference = 1 / (p * (1 - p)) if self.forest else 1.0  # the limit where contributions cancel
+        far = np.abs(total) > 1e-6
+        factor = np.divide(target, total, out=np.full_like(total, at_reference), where=far)
         stretched: NDArray[np.float64] = result * factor[:, None]
         return stretched
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -34,6 +35,19 @@ FORMAT: Final = 1
 """Version of the layout; a folder of another one is refused."""
 _MANIFEST: Final = "manifest.json"
 
+_UNREADABLE = (
+    AttributeError,
+    IndexError,
+    KeyError,
+    TypeError,
+    ValueError,
+    OSError,
+    zipfile.BadZipFile,
+    CohortFileError,
+    xgb.core.XGBoostError,
+)
+"""Whatever files that are not what they should be can raise in the libraries that read them."""
+
 Arrays = dict[str, "NDArray[Any]"]
 
 
@@ -57,7 +71,7 @@ def save_model(model: ResponseModel, folder: Path) -> str:
     (folder / "model.json").write_text(
         json.dumps({"format": FORMAT, "outcomes": outcomes}, indent=1, sort_keys=True), encoding="utf-8"
     )
-    np.savez(folder / "arrays.npz", allow_pickle=False, **arrays)
+    _write_arrays(arrays, folder / "arrays.npz")
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != _MANIFEST}
     (folder / _MANIFEST).write_text(
         json.dumps({"format": FORMAT, "files": files}, indent=1), encoding="utf-8"
@@ -87,7 +101,7 @@ def load_model(folder: Path, digest: str | None = None) -> ResponseModel:
     try:
         text = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         cohort_file = parse_cohort_file((folder / "cohort.toml").read_text(encoding="utf-8"), "cohort.toml")
-        with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
+        with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         encoder = EncodePredictors(cohort_file)
         for name, value in _under("encoder", arrays).items():
@@ -95,7 +109,7 @@ def load_model(folder: Path, digest: str | None = None) -> ResponseModel:
         outcomes = {
             name: _unpack_outcome(name, packed, folder, arrays) for name, packed in text["outcomes"].items()
         }
-    except (KeyError, TypeError, ValueError, OSError, CohortFileError, xgb.core.XGBoostError) as exc:
+    except _UNREADABLE as exc:
         raise ArtefactError(f"the model in {folder} cannot be read: {type(exc).__name__}: {exc}") from exc
     return ResponseModel(encoder, outcomes)
 
@@ -204,6 +218,14 @@ def _unpack_score(packed: Mapping[str, Any], folder: Path, arrays: Arrays) -> Sc
         case "average":
             return AverageScore(tuple(_unpack_score(m, folder, arrays) for m in packed["members"]))
     raise ValueError(f"unknown kind of score: {packed['kind']}")
+
+
+def _write_arrays(arrays: Arrays, path: Path) -> None:
+    """Write what `np.load` reads; `np.savez` would put the time into the file, and so into the digest."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in sorted(arrays.items()):
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
 
 
 def _learned(encoder: EncodePredictors) -> Arrays:

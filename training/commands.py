@@ -47,8 +47,11 @@ def simulate(
 ) -> None:
     """Simulate a cohort from published figures."""
     from features.simulation import simulate as make
-    from training.files import write_table
+    from training.files import check_suffix, write_table
 
+    for path in (out, truth):
+        if path is not None:
+            check_suffix(path)
     made = make(patients, seed, population=population, setting=setting, signal=signal, sites=sites)
     write_table(made.table, out)
     typer.echo(f"{patients} simulated patients: {out}")

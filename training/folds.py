@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.model_selection import GroupKFold, StratifiedKFold
 
 from features.errors import TrainingDataError
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Split", "make_splits"]
+
+_DRAWS = 20
 
 Split = tuple["NDArray[np.intp]", "NDArray[np.intp]"]
 """Indices of training and of test rows."""
@@ -50,14 +52,30 @@ def make_splits(
             + ("" if groups is None else f" and {len(np.unique(groups))} groups")
             + "; at least 2 of each are needed"
         )
-    splitter = (StratifiedKFold if groups is None else StratifiedGroupKFold)(
-        count, shuffle=True, random_state=seed
-    )
-    blank = np.zeros((len(y), 1))
-    splits = [(train, test) for train, test in splitter.split(blank, y, groups) if len(test)]
+    if groups is None:
+        splits = list(StratifiedKFold(count, shuffle=True, random_state=seed).split(y[:, None], y))
+    else:
+        splits = _split_groups(y, groups, count, seed)
     if any(y[train].min() == y[train].max() for train, _ in splits):
         raise TrainingDataError(
             "cannot cross-validate: all patients of one class are in one group, so that the other groups "
             "have nothing to learn it from; join groups or leave `group` out of the cohort file"
         )
     return splits
+
+
+def _split_groups(y: NDArray[np.float64], groups: NDArray[np.intp], count: int, seed: int) -> list[Split]:
+    """Random folds of whole groups: of twenty draws, the one that is most even in patients and events.
+
+    scikit-learn's StratifiedGroupKFold deals groups out in a fixed order, so that with few groups every
+    seed gives the same folds, and a repeated cross-validation repeats nothing.
+    """
+    seeds = np.random.default_rng(seed).integers(2**31, size=_DRAWS)
+    draws = [list(GroupKFold(count, shuffle=True, random_state=int(s)).split(y, y, groups)) for s in seeds]
+
+    def unevenness(splits: list[Split]) -> float:
+        patients = np.array([len(test) for _, test in splits]) / len(y)
+        events = np.array([y[test].sum() for _, test in splits]) / y.sum()
+        return float(patients.std() + events.std())
+
+    return min(draws, key=unevenness)

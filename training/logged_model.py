@@ -36,7 +36,8 @@ class LoggedModel:
         Parameters
         ----------
         frame : DataFrame
-            Baseline predictors and plan, named as in the cohort file.
+            Baseline predictors and plan, named as in the cohort file. Without the row id's column, rows are
+            numbered from 0.
         params : ignored
 
         Returns
@@ -49,6 +50,9 @@ class LoggedModel:
         TableError
             If a value is not allowed.
         """
+        row_id = self.model.cohort_file.row_id
+        if row_id is not None and row_id not in frame:
+            frame = frame.assign(**{row_id: [str(row) for row in range(len(frame))]})
         return score_frame(self.model, check_table(self.model.cohort_file, frame, "score"))
 
 

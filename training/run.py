@@ -73,6 +73,8 @@ def run_fit(
     names = [*(c.name for c in CANDIDATES), AVERAGE]
     if candidate is not None and candidate not in names:
         raise UserError(f"--candidate {candidate} is not known; allowed: {', '.join(names)}")
+    if out is not None and out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file; name a folder")
     file = load_cohort_file(cohort_path)
     cohort = load_cohort(file, data, query)
     experiment = ready_store(file.name)

@@ -192,6 +192,8 @@ def _signature(model: ResponseModel) -> ModelSignature:
     inputs: list[Any] = [
         ColSpec(kinds.get(p.kind, DataType.string), p.name, required=False) for p in file.baseline_predictors
     ]
+    if file.row_id is not None:
+        inputs.insert(0, ColSpec(DataType.string, file.row_id, required=False))
     if file.plan is not None:
         inputs.append(ColSpec(DataType.string, file.plan.column))
     outputs: list[Any] = [ColSpec(DataType.string if file.row_id else DataType.long, file.row_id or "row")]

@@ -1,5 +1,6 @@
 """Finding a model: by folder, by alias, by version, and what is said when there is none."""
 
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -13,9 +14,20 @@ from models.storage import digest_of, save_model
 from tests.models.small import small_model
 
 
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store made once: its tables take seconds to make."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{path}")
+        connect()
+    return path
+
+
 @pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    uri = f"sqlite:///{tmp_path / 'store' / 'mlflow.db'}"
+def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A copy of it for one test."""
+    uri = f"sqlite:///{shutil.copy(empty_store, tmp_path / 'mlflow.db')}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     return uri
 
@@ -111,8 +123,6 @@ def test_a_version_without_a_digest_is_refused(store: str, tmp_path: Path) -> No
 
 
 def test_a_version_whose_files_are_gone_is_refused(store: str, tmp_path: Path) -> None:
-    import shutil
-
     digest = save_model(small_model("ridge"), tmp_path / "files")
     register(tmp_path / "files", {DIGEST_TAG: digest})
     shutil.rmtree(tmp_path / "artifacts")
