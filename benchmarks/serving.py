@@ -6,16 +6,13 @@ import json
 import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 from rich.table import Table
 
+from benchmarks.servers import Service, free_port, started
 from benchmarks.simulated import cohort, cohort_file
+from features.errors import UserError
 from features.simulation import simulate
 from models.storage import save_model
 from training.cross_validation import Patients, fit_model
@@ -31,38 +30,216 @@ from training.fit import fit_cohort
 from training.tracking import log_fit, promote, ready_store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rich.console import Console
 
 ROUNDS: Final = 5
 SECONDS: Final = 3
 STARTS: Final = 3
 CONNECTIONS: Final = 8
-AIMS: Final = {"no drivers, of no-op": 0.5, "drivers, of no-op": 0.25, "no drivers, of mlflow": 40.0}
-_PATIENTS: Final = 500  # neither model's speed depends on how many it was fitted on
-_WAIT: Final = 120.0
-_ALIAS: Final = "models:/ketamine_trd@champion"
-
-
-@dataclass(frozen=True)
-class Service:
-    """A server to start: its command, the path that answers 200 once it is ready, more environment."""
-
-    command: list[str]
-    port: int
-    ready: str
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def url(self, path: str) -> str:
-        """Address of a path."""
-        return f"http://127.0.0.1:{self.port}{path}"
+AIMS: Final = {
+    ("drivers off", "no-op"): 0.5,
+    ("drivers on", "no-op"): 0.25,
+    ("drivers off", "mlflow models serve"): 40.0,
+}
+_PATIENTS: Final = 500  # the speed of an answer does not depend on how many the model was fitted on
 
 
 @dataclass(frozen=True)
 class Load:
-    """One kind of request: whom it is sent to, where, and its body."""
+    """A kind of request: whom it is sent to, where, and its body."""
 
     service: Service
     path: str
     body: bytes
+
+
+def run(console: Console) -> dict[str, Any]:
+    """Requests a second in rounds, time until ready, and memory of a worker."""
+    if shutil.which("wrk") is None:
+        raise UserError("the load comes from wrk, which is not installed: apt-get install -y wrk")
+    with tempfile.TemporaryDirectory() as scratch:
+        model, trees, environment = _prepare(Path(scratch))
+        alias = f"models:/{cohort_file().name}@champion"
+        starts = {
+            f"ready, {name}": [_seconds_until_ready(_ours(uri, environment)) for _ in range(STARTS)]
+            for name, uri in (("folder", model), ("alias", alias))
+        }
+        loads = _loads(model, trees, alias, environment)
+        rates, resident = _measure(loads, Path(scratch))
+    ratios = {
+        f"{ours}, of {base}": [a / b for a, b in zip(rates[ours], rates[base], strict=True)]
+        for ours in rates
+        for base in ("no-op", "mlflow models serve")
+        if ours.startswith("drivers")
+    }
+    _print(console, rates, ratios, starts, resident)
+    return {
+        "requests_per_second": {name: median(values) for name, values in rates.items()},
+        "ratio": {name: _spread(values) for name, values in ratios.items()},
+        "ready_seconds": {name: _spread(values) for name, values in starts.items()},
+        "resident_mb": resident,
+    }
+
+
+def _prepare(folder: Path) -> tuple[str, str, dict[str, str]]:
+    """Register a ridge model in a store of its own; save its folder and, for information, one of trees."""
+    environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
+    before = dict(os.environ)
+    os.environ.update(environment)
+    try:
+        experiment = ready_store(cohort_file().name)
+        fit = fit_cohort(cohort(_PATIENTS, 1), 1, "ridge")
+        promote(cohort_file().name, log_fit(fit, experiment, "benchmark")[0])
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    model, trees = folder / "ridge", folder / "trees"
+    save_model(fit.validated.final.model, model)
+    save_model(fit_model(Patients.from_cohort(cohort(_PATIENTS, 1)), 1, "xgboost").model, trees)
+    return str(model), str(trees), environment
+
+
+def _ours(uri: str, environment: dict[str, str]) -> Service:
+    port = free_port()
+    command = [sys.executable, "-m", "serving", "run", "--model", uri, "--port", str(port)]
+    return Service(command, port, "/readyz", environment)
+
+
+def _loads(model: str, trees: str, alias: str, environment: dict[str, str]) -> dict[str, Load]:
+    patient, plan = _patient()
+    bodies = {
+        name: json.dumps({"patient": patient, "plan": plan, "drivers": drivers}).encode()
+        for name, drivers in (("drivers off", False), ("drivers on", True))
+    }
+    row = {**patient, "plan": plan}
+    table = {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}}
+    port = free_port()
+    uvicorn = [sys.executable, "-m", "uvicorn", "--factory", "benchmarks.noop:create_app"]
+    noop = Service(
+        [*uvicorn, "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--port", str(port)],
+        port,
+        "/openapi.json",
+    )
+    port = free_port()
+    mlflow = [str(Path(sys.executable).parent / "mlflow"), "models", "serve", "--model-uri", alias]
+    theirs = Service(
+        [*mlflow, "--env-manager", "local", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)],
+        port,
+        "/ping",
+        # So that the server finds the Python, and the packages, of this environment.
+        environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+    )
+    services = {
+        "": _ours(model, {}),
+        ", log level warning": _ours(model, {"TREATMENT_RESPONSE_LOG_LEVEL": "warning"}),
+        ", xgboost": _ours(trees, {}),
+    }
+    loads = {"no-op": Load(noop, "/v1/predict", bodies["drivers off"])}
+    for suffix, service in services.items():
+        loads |= {f"{name}{suffix}": Load(service, "/v1/predict", body) for name, body in bodies.items()}
+    return loads | {"mlflow models serve": Load(theirs, "/invocations", json.dumps(table).encode())}
+
+
+def _patient() -> tuple[dict[str, Any], str]:
+    """A simulated patient with every baseline predictor given."""
+    made = simulate(10, 7).complete.iloc[0]
+    values = {p.name: made[p.name] for p in cohort_file().baseline_predictors}
+    # The logged model's signature knows numbers of one kind only.
+    patient = {name: v if isinstance(v, str) else float(v) for name, v in values.items()}
+    for predictor in cohort_file().baseline_predictors:
+        if predictor.kind == "ordinal":
+            patient[predictor.name] = f"{values[predictor.name]:.0f}"
+    return patient, str(made["plan"])
+
+
+def _measure(loads: dict[str, Load], folder: Path) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Load the services in turn, all of them running, and read the memory of ours afterwards."""
+    rates: dict[str, list[float]] = {name: [] for name in loads}
+    services = {id(load.service): load.service for load in loads.values()}
+    with ExitStack() as stack:
+        running = {key: stack.enter_context(started(service)) for key, service in services.items()}
+        _check(loads)
+        for i, load in enumerate(loads.values()):
+            script = folder / f"{i}.lua"
+            script.write_text(_lua(load.body))
+            _wrk(load, script, 1)  # warm
+        for _ in range(ROUNDS):
+            for i, (name, load) in enumerate(loads.items()):
+                rates[name].append(_wrk(load, folder / f"{i}.lua", SECONDS))
+        resident = {
+            name: psutil.Process(running[id(load.service)].pid).memory_info().rss / 2**20
+            for name, load in loads.items()
+            if name.startswith("drivers on")
+        }
+    return rates, resident
+
+
+def _check(loads: dict[str, Load]) -> None:
+    """All services answer, and ours what MLflow's does."""
+    answers = {name: json.loads(_send(load)) for name, load in loads.items()}
+    ours = answers["drivers on"]["response"]["probability"]
+    theirs = answers["mlflow models serve"]["predictions"][0]["response_probability"]
+    if abs(ours - theirs) > 1e-6 or answers["drivers on"]["inputs"]["missing"]:
+        raise ValueError(f"not the same question or not the same answer: {ours}, {theirs}")
+
+
+def _send(load: Load) -> bytes:
+    request = urllib.request.Request(
+        load.service.address(load.path), load.body, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return bytes(answer.read())
+
+
+def _lua(body: bytes) -> str:
+    lines = ['wrk.method = "POST"', f"wrk.body = [==[{body.decode()}]==]"]
+    return "\n".join([*lines, 'wrk.headers["Content-Type"] = "application/json"', ""])
+
+
+def _wrk(load: Load, script: Path, seconds: int) -> float:
+    """Requests a second; one that is not answered 200 is an error."""
+    options = ["--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s"]
+    command = ["wrk", *options, "--script", str(script), load.service.address(load.path)]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = re.search(r"Requests/sec:\s+([\d.]+)", text)
+    if found is None or "Non-2xx" in text or "Socket errors" in text:
+        raise ValueError(text)
+    return float(found[1])
+
+
+def _seconds_until_ready(service: Service) -> float:
+    start = time.perf_counter()
+    with started(service):
+        return time.perf_counter() - start
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"median": median(values), "min": min(values), "max": max(values)}
+
+
+def _print(
+    console: Console,
+    rates: dict[str, list[float]],
+    ratios: dict[str, list[float]],
+    starts: dict[str, list[float]],
+    resident: dict[str, float],
+) -> None:
+    table = Table(
+        title=f"one worker each, {CONNECTIONS} connections; median (range) of {ROUNDS} rounds of {SECONDS} s"
+    )
+    for column in ("", "requests/s", "of no-op", "of mlflow", "resident MB"):
+        table.add_column(column, justify="right" if column else "left")
+    for name, values in rates.items():
+        parts = [ratios.get(f"{name}, of {base}") for base in ("no-op", "mlflow models serve")]
+        memory = resident.get(name)
+        table.add_row(
+            name,
+            f"{median(values):,.0f}",
+            *(f"{median(p):.2f} ({min(p):.2f} to {max(p):.2f})" if p else "" for p in parts),
+            f"{memory:.0f}" if memory else "",
+        )
+    console.print(table)
+    for name, seconds in starts.items():
+        console.print(f"{name}: {median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f}); aim 3")
+    for (ours, base), aim in AIMS.items():
+        console.print(f"aim {ours} of {base}: at least {aim}; {median(ratios[f'{ours}, of {base}']):.2f}")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from features.errors import ArtefactError, RegistryError
-from models.storage import digest_of, load_model
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -101,6 +100,8 @@ def locate(uri: str) -> Located:
         If the folder holds no model or the version has no digest.
     """
     if not uri.startswith("models:/"):
+        from models.storage import digest_of
+
         folder = Path(uri)
         return Located(folder.resolve().name, "local", folder, digest_of(folder))
     name, _, alias = uri.removeprefix("models:/").partition("@")
@@ -139,6 +140,8 @@ def load_located(located: Located) -> ResponseModel:
     ArtefactError
         If files are missing, changed or foreign.
     """
+    from models.storage import load_model
+
     return load_model(located.folder, located.digest)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -64,8 +65,10 @@ def find_model(uri: str) -> Located:
     from multiprocessing import get_context
 
     # "spawn": a forked child would inherit, and on exit disturb, whatever the parent has opened.
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(locate, uri).result()
+    with ProcessPoolExecutor(1, get_context("spawn"), initializer=prepare_process) as pool:
+        located = pool.submit(locate, uri)
+        _import_meanwhile()
+        return located.result()
 
 
 def load_served(located: Located) -> Served:
@@ -89,6 +92,12 @@ def load_served(located: Located) -> Served:
 
     scorer = Scorer(load_located(located))
     return Served(located.name, located.version, located.digest, scorer)
+
+
+def _import_meanwhile() -> None:
+    """Import what serving needs while the other process looks for the model: both take seconds."""
+    for name in ("models.scorer", "models.storage", "serving.app"):
+        import_module(name)
 
 
 def prepare_process() -> None:

@@ -109,8 +109,8 @@ def search(
 ) -> SearchResult:
     """Tune every candidate that the events can carry and pick the winner.
 
-    The winner is the simplest candidate whose mean log loss is within one standard error (of the
-    paired difference) of the best one's; if the best does not beat plan-wise prevalence, that is used.
+    The winner is the simplest candidate whose mean log loss is within one standard error of the best
+    one's; if the best does not beat plan-wise prevalence, that is used.
 
     Parameters
     ----------
@@ -196,18 +196,15 @@ def _one_standard_error(losses: Mapping[str, NDArray[np.float64]], groups: NDArr
     best = min(losses, key=lambda name: float(losses[name].mean()))
     if best == "prevalence":
         return best
-    for name, loss in losses.items():
-        excess = loss - losses[best]
-        if name != "prevalence" and excess.mean() <= _standard_error(excess, groups):
-            return name
-    return best
+    bound = losses[best].mean() + _standard_error(losses[best], groups)
+    return next(name for name, loss in losses.items() if name != "prevalence" and loss.mean() <= bound)
 
 
-def _standard_error(difference: NDArray[np.float64], groups: NDArray[np.intp] | None) -> float:
-    """Standard error of a mean difference; patients of one group count as one draw."""
-    centred = difference - difference.mean()
+def _standard_error(loss: NDArray[np.float64], groups: NDArray[np.intp] | None) -> float:
+    """Standard error of a mean loss; patients of one group count as one draw."""
+    centred = loss - loss.mean()
     sums = centred if groups is None else np.bincount(groups, weights=centred)
-    return float(np.sqrt((sums**2).sum()) / len(difference))
+    return float(np.sqrt((sums**2).sum()) / len(loss))
 
 
 def _log_loss(logit: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -165,7 +165,7 @@ def test_real_signal_is_found_out_of_fold() -> None:
     table = validated().out_of_fold
     repeats = repeats_of(table[table["outcome"] == "response"])
     found = estimate_metrics(repeats, draw_weights(len(patients().known), None, 1, 200))
-    assert found["auroc"].low > 0.6
+    assert found["auroc"].low > 0.55
 
 
 def test_progress_counts_every_fit() -> None:

@@ -23,10 +23,16 @@ def losses(**means: float) -> dict[str, NDArray[np.float64]]:
 
 
 def test_the_simplest_within_one_standard_error_wins() -> None:
-    # 400 patients: a paired difference with standard deviation 1 has a standard error of 0.05.
-    assert _one_standard_error(losses(prevalence=0.9, ridge=0.54, xgboost=0.5), None) == "ridge"
-    assert _one_standard_error(losses(prevalence=0.9, ridge=0.56, xgboost=0.5), None) == "xgboost"
-    assert _one_standard_error(losses(prevalence=0.9, ridge=0.50, xgboost=0.56), None) == "ridge"
+    # 400 patients whose losses have standard deviation 1: the best one's standard error is 0.05.
+    spread = np.tile([1.0, -1.0], 200)
+
+    def choose(ridge: float, xgboost: float) -> str:
+        means = {"prevalence": 9.0, "ridge": ridge, "xgboost": xgboost}
+        return _one_standard_error({name: mean + spread for name, mean in means.items()}, None)
+
+    assert choose(ridge=1.54, xgboost=1.5) == "ridge"
+    assert choose(ridge=1.56, xgboost=1.5) == "xgboost"
+    assert choose(ridge=1.50, xgboost=1.56) == "ridge"
 
 
 def test_nothing_that_fails_to_beat_prevalence_is_used() -> None:
@@ -38,8 +44,8 @@ def test_nothing_that_fails_to_beat_prevalence_is_used() -> None:
 def test_patients_of_one_group_count_as_one_draw() -> None:
     groups = np.repeat(np.arange(8), 50)
     shared = np.repeat([1.0, -1, 1, -1, 1, -1, 1, -1], 50)
-    given = {"prevalence": np.full(400, 2.0), "ridge": 0.7 + shared, "xgboost": np.full(400, 0.5)}
-    # By patients the standard error is 0.05, by groups 1/sqrt(8) = 0.35; the excess is 0.2.
+    given = {"prevalence": np.full(400, 9.0), "ridge": 1.7 + shared, "xgboost": 1.5 + shared}
+    # By patients the best one's standard error is 0.05, by groups 1/sqrt(8) = 0.35; the excess is 0.2.
     assert _one_standard_error(given, None) == "xgboost"
     assert _one_standard_error(given, groups) == "ridge"
 
