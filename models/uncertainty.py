@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 __all__ = ["Uncertainty", "fit_uncertainty"]
 
 _TYPICAL = {
-    "main": 0.1,
-    "missing": 0.1,
-    "plan": 0.1,
-    "curve": 0.07,
-    "plan_term": 0.07,
-    "plan_curve": 0.07,
-    "group": 0.2,
+    "main": 0.09,
+    "missing": 0.09,
+    "plan": 0.5,
+    "curve": 0.06,
+    "plan_term": 0.06,
+    "plan_curve": 0.06,
+    "group": 0.15,
 }
-"""Typical size of an effect before the data, in logits for one standard deviation: published moderators of
-response are that weak (docs/evidence.md), curves and interactions weaker than main effects (effect
-hierarchy; Chipman, Can J Stat 1996;24:17-36), and sites differ by more than patients."""
+"""Typical size of an effect before the data, in logits (of a predictor: for one standard deviation).
+Published moderators of response are that weak (docs/evidence.md), curves and interactions weaker than main
+effects (effect hierarchy; Chipman, Can J Stat 1996;24:17-36); plans and sites differ by more."""
 
 _MOST_GROUPS = 500  # more have no intercepts of their own: the posterior would be all groups
 
