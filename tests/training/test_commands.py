@@ -83,7 +83,7 @@ def start_fit(folder: Path, *more: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
         # A test run in the background of a shell ignores interrupts, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # one thread here
     )
 
 
