@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from features.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,11 +29,16 @@ def main(keys: Annotated[list[str] | None, typer.Argument(help=", ".join(KEYS))]
         raise typer.BadParameter(f"{', '.join(unknown)}: known are {', '.join(KEYS)}")
     warnings.filterwarnings("ignore")  # rivals warn of their own settings
     console = Console(width=130)
-    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for key in keys or KEYS:
         console.rule(key, align="left")
         run: Callable[[Console], dict[str, Any]] = importlib.import_module(f"benchmarks.{key}").run
-        results[key] = run(console)
+        try:
+            measured = run(console)
+        except UserError as exc:
+            typer.echo(f"error: {exc}", err=True)
+            raise typer.Exit(2) from exc
+        results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        results[key] = measured
         results["machine"] = {"cores": os.cpu_count(), "python": platform.python_version()}
         RESULTS.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n")
     console.print(f"Written: {RESULTS.name}")
