@@ -133,7 +133,7 @@ def candidates_figure(gains: Mapping[str, Estimate], used: str, title: str) -> F
     -------
     Figure
     """
-    figure = Figure(figsize=(6.4, 0.9 + 0.5 * len(gains)), layout="constrained")
+    figure = Figure(figsize=(6.4, 0.9 + 0.5 * len(gains)), layout="constrained", dpi=_DPI)
     axes = figure.subplots()
     axes.axvline(0, color=_GREY, linewidth=1, linestyle=(0, (4, 3)))
     for y, (name, gain) in enumerate(reversed(list(gains.items()))):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from features.cohort import check_trainable
+from models.candidates import CANDIDATES
 from models.response_model import LEVEL, OUTCOMES
 from training.bootstrap import SAMPLES, Estimate, draw_weights, estimate_metrics, repeats_of
 from training.cross_validation import Patients, Validated, cross_validate
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fit", "OutcomeReport", "data_digest", "fit_cohort", "summarise"]
 
-_TREE_EVENTS = 20  # fewer than this in the rarer class and only the floor and the ridge model are tried
+_TREE_EVENTS = min(c.minimum_events for c in CANDIDATES if c.minimum_events)  # below: floor and ridge alone
 
 
 @dataclass(frozen=True)
