@@ -80,6 +80,9 @@ def parse_numbers(cells: pd.Series) -> Parsed:
 
 def parse_binary(cells: pd.Series) -> Parsed:
     """Read 0/1, true/false and yes/no as 0 and 1."""
+    if types.is_numeric_dtype(cells.dtype):
+        values = cells.to_numpy(np.float64, na_value=np.nan)
+        return Parsed(values, (values == 0) | (values == 1) | np.isnan(values))
     return _parse_distinct(cells, lambda text: BINARY_WORDS.get(text.casefold()))
 
 

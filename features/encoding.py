@@ -54,7 +54,7 @@ def encode_frame(cohort_file: CohortFile, checked_frame: pd.DataFrame) -> NDArra
         Columns as `column_names` says.
     """
     names = column_names(cohort_file)
-    rows = np.empty((len(checked_frame), len(names)), dtype=np.float64)
+    rows = np.empty((len(checked_frame), len(names)), dtype=np.float64, order="F")  # filled by column
     for j, name in enumerate(names):
         column = checked_frame[name]
         if column.dtype == "category":

@@ -69,7 +69,8 @@ def score_frame(
     result = pd.concat(chunks, ignore_index=True) if chunks else pd.DataFrame()
     result.insert(0, model.cohort_file.row_id or "row", make_ids(model.cohort_file, frame))
     if model.cohort_file.plan is not None:
-        result.insert(1, "plan", np.array(model.cohort_file.plan_levels)[rows[:, -1].astype(int)])
+        levels = pd.array(model.cohort_file.plan_levels, dtype="str")
+        result.insert(1, "plan", levels.take(rows[:, -1].astype(np.intp)))
     return result
 
 
