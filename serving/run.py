@@ -35,12 +35,12 @@ def run_service(settings: Settings) -> None:
     UserError
         If the address is taken, or the model cannot be found or read.
     """
-    import uvicorn
-    from uvicorn.supervisors import Multiprocess
-
     listening = _bind(settings.host, settings.port)
     prepare_process()
     located = find_model(settings.model)
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
     # With several workers too: what cannot be loaded fails here, once, with a message.
     served = load_served(located)
     configure_library_logs(settings.log_level)
