@@ -18,6 +18,7 @@ from features.encoding import encode_frame
 from features.schema import check_table
 from features.simulation import simulate
 from features.tables import read_table
+from models.care_model import CareModel
 from models.inputs import Inputs
 from models.response_model import OUTCOMES
 from models.scores import TreeScore
@@ -65,7 +66,8 @@ def run(console: Console) -> dict[str, Any]:
 
 def _prepare(folder: Path) -> None:
     """Write a model and a table of a million patients."""
-    save_model(fit_model(Patients.from_cohort(cohort(2_000, 1)), 1, "xgboost").model, folder / "model")
+    model = fit_model(Patients.from_cohort(cohort(2_000, 1)), 1, "xgboost").model
+    save_model(CareModel({"baseline": model}), folder / "model")
     tile = simulate(_TILE, 7).table
     table = pd.concat([tile] * (ROWS // _TILE), ignore_index=True)
     table["patient_id"] = np.arange(ROWS).astype(str)
@@ -73,7 +75,7 @@ def _prepare(folder: Path) -> None:
 
 
 def _time_parts(folder: Path) -> dict[str, dict[str, float]]:
-    model = load_model(folder / "model")
+    model = load_model(folder / "model").baseline
     frame = read_table(str(folder / "patients.parquet"))
     inputs = Inputs(model.encoder, encode_frame(cohort_file(), check_table(cohort_file(), frame, "score")))
     boosters = [s.booster for name in OUTCOMES if isinstance(s := model.outcomes[name].score, TreeScore)]

@@ -24,6 +24,7 @@ from benchmarks.servers import Service, free_port, started
 from benchmarks.simulated import cohort, cohort_file
 from features.errors import UserError
 from features.simulation import simulate
+from models.care_model import CareModel
 from models.storage import save_model
 from training.cross_validation import Patients, fit_model
 from training.fit import fit_cohort
@@ -94,8 +95,9 @@ def _prepare(folder: Path) -> tuple[str, str, dict[str, str]]:
         os.environ.clear()
         os.environ.update(before)
     model, trees = folder / "ridge", folder / "trees"
-    save_model(fit.validated.final.model, model)
-    save_model(fit_model(Patients.from_cohort(cohort(_PATIENTS, 1)), 1, "xgboost").model, trees)
+    save_model(fit.model, model)
+    bare = fit_model(Patients.from_cohort(cohort(_PATIENTS, 1)), 1, "xgboost").model
+    save_model(CareModel({"baseline": bare}), trees)
     return str(model), str(trees), environment
 
 

@@ -80,14 +80,15 @@ def fresh() -> Fresh:
         for name in ("response", "remission")
     }
     return Fresh(
-        _encode(made.complete),
-        _encode(made.table),
+        encode(made.complete),
+        encode(made.table),
         truth,
         {"response": whole.response, "remission": whole.remission},
     )
 
 
-def _encode(table: pd.DataFrame) -> NDArray[np.float64]:
+def encode(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Encoded rows of a table as `score` reads it."""
     return encode_frame(cohort_file(), check_table(cohort_file(), table, "score"))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from features.cohort_file_model import MAINTENANCE
 from features.encoding import column_names, encode_frame
 from features.errors import TrainingDataError
 from features.outcomes import find_remission, find_response
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from features.cohort_file import CohortFile
 
-__all__ = ["Cohort", "PatientFlow", "check_trainable", "load_cohort", "make_cohort", "make_ids"]
+__all__ = ["Cohort", "FollowUp", "PatientFlow", "check_trainable", "load_cohort", "make_cohort", "make_ids"]
 
 _FEWEST = 2  # of each class: with a single one, no split has something both to learn from and to test on
 
@@ -48,6 +49,35 @@ class PatientFlow:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowUp:
+    """What became of the responders, in the order of `Cohort.rows`.
+
+    A patient who did not respond, or of whom weeks, relapse or maintenance is not known, is NaN in all three.
+
+    Parameters
+    ----------
+    weeks : ndarray of shape (n,)
+        From response to relapse or last contact.
+    relapsed : ndarray of shape (n,)
+        1 relapse, 0 censored.
+    maintenance : ndarray of shape (n,)
+        Index into `levels`.
+    levels : tuple of str
+        `features.cohort_file_model.MAINTENANCE`, the least frequent first.
+    """
+
+    weeks: NDArray[np.float64]
+    relapsed: NDArray[np.float64]
+    maintenance: NDArray[np.float64]
+    levels: tuple[str, ...] = MAINTENANCE
+
+    @property
+    def followed(self) -> NDArray[np.bool_]:
+        """Which patients are responders with follow-up, shape (n,)."""
+        return ~np.isnan(self.weeks)
+
+
+@dataclass(frozen=True, slots=True)
 class Cohort:
     """Included patients, in the order of the table.
 
@@ -65,7 +95,13 @@ class Cohort:
     dates : ndarray of datetime64, shape (n,), or None
     baseline, endpoint : ndarray of shape (n,)
         Scores; NaN where the endpoint is missing.
+    later : ndarray of shape (n, k)
+        Encoded predictors of later landmarks, in the order of the file; NaN where a value is missing.
+    checks : ndarray of shape (n, c)
+        Scores at the checks of the futility rule; no columns without one.
     flow : PatientFlow
+    follow_up : FollowUp or None
+        None if the cohort file has no section [durability].
     """
 
     file: CohortFile
@@ -77,7 +113,50 @@ class Cohort:
     dates: NDArray[np.datetime64] | None
     baseline: NDArray[np.float64]
     endpoint: NDArray[np.float64]
+    later: NDArray[np.float64]
+    checks: NDArray[np.float64]
     flow: PatientFlow
+    follow_up: FollowUp | None = None
+
+    def at(self, landmark: str) -> Cohort:
+        """Give the same patients as they are known at a landmark.
+
+        Parameters
+        ----------
+        landmark : str
+            One of the file's.
+
+        Returns
+        -------
+        Cohort
+            Whose rows hold every predictor known by then, with the cohort file `CohortFile.at` gives.
+            Nobody is left out: see `in_care`.
+        """
+        file = self.file.at(landmark)
+        columns = dict(zip(column_names(self.file), self.rows.T, strict=True))
+        columns |= {p.name: c for p, c in zip(self.file.later_predictors, self.later.T, strict=True)}
+        rows = np.column_stack([columns[name] for name in column_names(file)])
+        return replace(self, file=file, rows=rows, later=np.empty((len(rows), 0)))
+
+    def in_care(self, landmark: str) -> NDArray[np.bool_]:
+        """Find who is still in care at a landmark: something was observed then or afterwards.
+
+        Parameters
+        ----------
+        landmark : str
+            One of the file's.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+            True where a predictor of this or a later landmark, or the endpoint, is observed. At baseline
+            everybody is.
+        """
+        order = self.file.landmarks
+        place = order.index(landmark)
+        from_then = [order.index(p.landmark) >= place for p in self.file.later_predictors]
+        seen = ~np.isnan(self.later[:, from_then]).all(axis=1)
+        return seen | ~np.isnan(self.endpoint) if place else np.ones(len(self.rows), dtype=bool)
 
 
 def load_cohort(cohort_file: CohortFile, data: str, query: str | None = None) -> Cohort:
@@ -136,10 +215,13 @@ def make_cohort(cohort_file: CohortFile, frame: pd.DataFrame, *, origin: str = "
     baseline = checked[outcome.baseline].to_numpy(np.float64)
     endpoint = checked[outcome.endpoint].to_numpy(np.float64)
     flow = PatientFlow(len(keep), excluded, len(checked), int((~np.isnan(endpoint)).sum()))
+    response = find_response(outcome, baseline, endpoint)
     return Cohort(
         file=cohort_file,
         rows=encode_frame(cohort_file, checked),
-        response=find_response(outcome, baseline, endpoint),
+        later=_encode_later(cohort_file, checked),
+        checks=_scores_at_checks(cohort_file, checked),
+        response=response,
         remission=find_remission(outcome, endpoint),
         groups=pd.factorize(checked[cohort_file.group])[0] if cohort_file.group else None,
         ids=ids,
@@ -147,7 +229,20 @@ def make_cohort(cohort_file: CohortFile, frame: pd.DataFrame, *, origin: str = "
         baseline=baseline,
         endpoint=endpoint,
         flow=flow,
+        follow_up=_find_follow_up(cohort_file, checked, response),
     )
+
+
+def _encode_later(cohort_file: CohortFile, checked: pd.DataFrame) -> NDArray[np.float64]:
+    everything = cohort_file.at(cohort_file.landmarks[-1])
+    later = {p.name for p in cohort_file.later_predictors}
+    rows = encode_frame(everything, checked)
+    return rows[:, [name in later for name in column_names(everything)]]
+
+
+def _scores_at_checks(cohort_file: CohortFile, checked: pd.DataFrame) -> NDArray[np.float64]:
+    names = list(cohort_file.futility.checks) if cohort_file.futility else []
+    return checked[names].to_numpy(np.float64)
 
 
 def make_ids(cohort_file: CohortFile, checked_frame: pd.DataFrame) -> NDArray[np.object_] | NDArray[np.intp]:
@@ -166,6 +261,19 @@ def make_ids(cohort_file: CohortFile, checked_frame: pd.DataFrame) -> NDArray[np
     if cohort_file.row_id is None:
         return np.arange(len(checked_frame), dtype=np.intp)
     return checked_frame[cohort_file.row_id].to_numpy(dtype=object)
+
+
+def _find_follow_up(
+    cohort_file: CohortFile, checked: pd.DataFrame, response: NDArray[np.float64]
+) -> FollowUp | None:
+    durability = cohort_file.durability
+    if durability is None:
+        return None
+    weeks = checked[durability.weeks].to_numpy(np.float64)
+    relapsed = checked[durability.relapsed].to_numpy(np.float64)
+    codes = checked[durability.maintenance].cat.codes.to_numpy()  # -1 for a missing level
+    known = (response == 1) & ~np.isnan(weeks) & ~np.isnan(relapsed) & (codes >= 0)
+    return FollowUp(*(np.where(known, column, np.nan) for column in (weeks, relapsed, codes)))
 
 
 def _find_included(

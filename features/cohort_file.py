@@ -14,32 +14,38 @@ from features.cohort_file_model import (
     BASELINE,
     CohortFile,
     Durability,
+    Futility,
     Kind,
     Outcome,
     Plan,
     Predictor,
     Provenance,
+    Regimen,
 )
 from features.cohort_file_rules import check_rules
 from features.cohort_file_sections import (
     read_durability,
+    read_futility,
     read_landmarks,
     read_outcome,
     read_plan,
     read_predictors,
 )
 from features.errors import CohortFileError
+from features.regimens import read_regimens
 from features.toml_section import Section
 
 __all__ = [
     "BASELINE",
     "CohortFile",
     "Durability",
+    "Futility",
     "Kind",
     "Outcome",
     "Plan",
     "Predictor",
     "Provenance",
+    "Regimen",
     "load_cohort_file",
     "parse_cohort_file",
 ]
@@ -139,7 +145,9 @@ def _read_file(top: Section, text: str) -> CohortFile:
         predictors=read_predictors(top),
         landmarks=read_landmarks(top.section("landmarks")),
         durability=read_durability(top.section("durability")),
+        futility=read_futility(top.section("futility")),
         text=text,
+        regimens=read_regimens(top.section("regimens")),
     )
     top.close()
     return result

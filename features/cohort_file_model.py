@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -10,13 +10,28 @@ if TYPE_CHECKING:
 
     from features.scales import Scale
 
-__all__ = ["BASELINE", "CohortFile", "Durability", "Kind", "Outcome", "Plan", "Predictor", "Provenance"]
+__all__ = [
+    "BASELINE",
+    "MAINTENANCE",
+    "CohortFile",
+    "Durability",
+    "Futility",
+    "Kind",
+    "Outcome",
+    "Plan",
+    "Predictor",
+    "Provenance",
+    "Regimen",
+]
 
 Kind = Literal["number", "binary", "category", "ordinal"]
 Provenance = Literal["simulated", "observational", "randomised"]
 
 BASELINE = "baseline"
 """The landmark before treatment starts."""
+
+MAINTENANCE: tuple[str, ...] = ("none", "every_4_weeks", "every_2_weeks", "weekly")
+"""Maintenance after response, the least frequent first: what the column `[durability] maintenance` holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +118,84 @@ class Durability:
     relapsed : str
         1 relapse, 0 censored.
     maintenance : str
-        Category of maintenance treatment.
+        Maintenance after response, one of `MAINTENANCE`.
     """
 
     weeks: str
     relapsed: str
     maintenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Futility:
+    """A published rule that says when a series of sessions is not worth going on with.
+
+    It fires when `decisive` shows no improvement, or `consecutive` checks in a row show none.
+
+    Parameters
+    ----------
+    checks : tuple of str
+        Columns with scores on the outcome's scale, in the order of the course.
+    improvement : float
+        Fall from baseline that counts as improvement, as a share of the baseline score.
+    consecutive : int
+        Checks in a row without improvement that make the rule fire.
+    decisive : str or None
+        Check whose lack of improvement makes it fire alone.
+    landmark : str
+        The landmark at which all checks are known.
+    plans : tuple of str
+        Plans that the rule was made for; () without plans.
+    text : str
+        The rule in words, with what of it the columns cannot tell.
+    source : str
+        Where it was published.
+    """
+
+    checks: tuple[str, ...]
+    improvement: float
+    consecutive: int
+    decisive: str | None
+    landmark: str
+    plans: tuple[str, ...]
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regimen:
+    """How a plan is given: what its schedule follows.
+
+    Parameters
+    ----------
+    drug, route : str
+        As ``features/dosing.toml`` names them.
+    dose : str
+        As people read it, such as "56 or 84 mg".
+    amount, first_amount : float or None
+        Largest dose, and largest dose of the first session (None: as the others); None without sessions.
+    unit : str or None
+        Of a dose, "mg" or "mg/kg".
+    minutes : float or None
+        Length of an infusion.
+    session_days : tuple of int
+        Days of the induction's sessions, ascending; the first session is day 0.
+    review_days : tuple of int
+        Days on which benefit is evaluated, ascending, counted likewise.
+    maintenance : tuple of str
+        Levels of `MAINTENANCE` that may follow.
+    """
+
+    drug: str
+    route: str
+    dose: str
+    amount: float | None = None
+    first_amount: float | None = None
+    unit: str | None = None
+    minutes: float | None = None
+    session_days: tuple[int, ...] = ()
+    review_days: tuple[int, ...] = ()
+    maintenance: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +217,18 @@ class CohortFile:
     landmarks : tuple of str
         In the order of the course; the first is "baseline".
     durability : Durability or None
+    futility : Futility or None
     text : str
         The file as it was written.
+    regimens : mapping of str to Regimen
+        By plan; plans without one have no schedule.
 
     Attributes
     ----------
     baseline_predictors : tuple of Predictor
         Those known before treatment.
+    later_predictors : tuple of Predictor
+        Those known only from a later landmark on.
     plan_levels : tuple of str
         Levels of the plan column; () without a plan.
     """
@@ -152,12 +244,42 @@ class CohortFile:
     predictors: tuple[Predictor, ...]
     landmarks: tuple[str, ...]
     durability: Durability | None
+    futility: Futility | None
     text: str
+    regimens: Mapping[str, Regimen] = field(default_factory=dict)
     # Worked out once: the service asks for them at every request.
     baseline_predictors: tuple[Predictor, ...] = field(init=False, repr=False, compare=False)
+    later_predictors: tuple[Predictor, ...] = field(init=False, repr=False, compare=False)
     plan_levels: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         known_before = tuple(p for p in self.predictors if p.landmark == BASELINE)
         object.__setattr__(self, "baseline_predictors", known_before)
+        later = tuple(p for p in self.predictors if p.landmark != BASELINE)
+        object.__setattr__(self, "later_predictors", later)
         object.__setattr__(self, "plan_levels", tuple(self.plan.levels) if self.plan else ())
+
+    def at(self, landmark: str) -> CohortFile:
+        """Describe the cohort as it is known at a landmark.
+
+        Parameters
+        ----------
+        landmark : str
+            One of `landmarks`.
+
+        Returns
+        -------
+        CohortFile
+            Predictors known by then count as known at baseline, so that everything that predicts from
+            baseline predicts from this landmark; later ones are gone. The text stays the file's.
+
+        Raises
+        ------
+        ValueError
+            If there is no such landmark.
+        """
+        if landmark not in self.landmarks:
+            raise ValueError(f"no landmark {landmark!r}; there are: {', '.join(self.landmarks)}")
+        known = self.landmarks[: self.landmarks.index(landmark) + 1]
+        predictors = tuple(replace(p, landmark=BASELINE) for p in self.predictors if p.landmark in known)
+        return replace(self, predictors=predictors)

@@ -9,7 +9,7 @@ from features.cohort_file_model import BASELINE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from features.cohort_file_model import CohortFile, Predictor
+    from features.cohort_file_model import CohortFile, Futility, Predictor
 
 __all__ = ["check_rules"]
 
@@ -34,6 +34,11 @@ def check_rules(cohort_file: CohortFile) -> Iterator[str]:
         yield from _check_landmark(predictor, cohort_file)
     if cohort_file.predictors and not cohort_file.baseline_predictors:
         yield f"[predictors]: none is known at {BASELINE!r}; at least one is needed"
+    for plan in cohort_file.regimens:
+        if plan not in cohort_file.plan_levels:
+            yield f"[regimens.{plan}]: {plan!r} is not a plan of [plan.levels]"
+    if cohort_file.futility is not None:
+        yield from _check_futility(cohort_file.futility, cohort_file, roles)
 
 
 def _name_roles(cohort_file: CohortFile) -> list[tuple[str, str]]:
@@ -91,3 +96,29 @@ def _check_landmark(predictor: Predictor, cohort_file: CohortFile) -> Iterator[s
             f"[predictors.{predictor.name}] landmark: {predictor.landmark!r} is not in [landmarks] order; "
             f"allowed: {', '.join(cohort_file.landmarks)}"
         )
+
+
+def _check_futility(rule: Futility, cohort_file: CohortFile, roles: list[tuple[str, str]]) -> Iterator[str]:
+    later = cohort_file.landmarks[1:]
+    if rule.landmark and rule.landmark not in later:
+        allowed = ", ".join(later) or "none, since [landmarks] names no later one"
+        yield f"[futility] landmark: {rule.landmark!r} is no later landmark; allowed: {allowed}"
+    if cohort_file.plan_levels and not rule.plans:
+        yield "[futility] plans: is missing: the plans that the rule was made for"
+    for plan in rule.plans:
+        if plan not in cohort_file.plan_levels:
+            yield f"[futility] plans: {plan!r} is not a plan of [plan.levels]"
+    predictors = {p.name: p for p in cohort_file.predictors}
+    known = later[: later.index(rule.landmark) + 1] if rule.landmark in later else later
+    for check in rule.checks:
+        yield from (
+            f"[futility] checks: {check!r} is the {role} already, which is no check during the course"
+            for role, column in roles
+            if column == check
+        )
+        predictor = predictors.get(check)
+        if predictor is not None and (predictor.kind != "number" or predictor.landmark not in known):
+            yield (
+                f"[futility] checks: the predictor {check!r} must be a number that is known "
+                f"after baseline and by {rule.landmark!r}"
+            )

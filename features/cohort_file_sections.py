@@ -8,11 +8,18 @@ from __future__ import annotations
 import re
 from typing import cast, get_args
 
-from features.cohort_file_model import BASELINE, Durability, Kind, Outcome, Plan, Predictor
+from features.cohort_file_model import BASELINE, Durability, Futility, Kind, Outcome, Plan, Predictor
 from features.scales import Scale, load_scales
 from features.toml_section import Section, name_nearest
 
-__all__ = ["read_durability", "read_landmarks", "read_outcome", "read_plan", "read_predictors"]
+__all__ = [
+    "read_durability",
+    "read_futility",
+    "read_landmarks",
+    "read_outcome",
+    "read_plan",
+    "read_predictors",
+]
 
 
 def read_outcome(top: Section) -> Outcome:
@@ -110,6 +117,31 @@ def read_durability(section: Section | None) -> Durability | None:
         return None
     result = Durability(section.text("weeks"), section.text("relapsed"), section.text("maintenance"))
     section.close()
+    return result
+
+
+def read_futility(section: Section | None) -> Futility | None:
+    """Read [futility], None where there is none."""
+    if section is None:
+        return None
+    result = Futility(
+        checks=section.words("checks"),
+        improvement=section.number("improvement"),
+        consecutive=round(section.number("consecutive")),
+        decisive=section.optional_text("decisive"),
+        landmark=section.text("landmark"),
+        plans=section.words("plans", fewest=1) if section.has("plans") else (),
+        text=section.text("text"),
+        source=section.text("source"),
+    )
+    section.close()
+    if not 0 < result.improvement < 1:
+        section.note("improvement", f"must be a share between 0 and 1, got {result.improvement:g}")
+    if section.raw("consecutive") != result.consecutive or not 1 <= result.consecutive <= len(result.checks):
+        section.note("consecutive", "must be a whole number from 1 to the number of checks")
+    if result.decisive is not None and result.decisive not in result.checks:
+        nearest = name_nearest(result.decisive, result.checks, "checks")
+        section.note("decisive", f"{result.decisive!r} is none of the checks; {nearest}")
     return result
 
 

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "AnswersError",
     "ArtefactError",
     "CohortFileError",
     "ProblemsError",
     "RegistryError",
+    "ScheduleError",
     "TableError",
     "TrainingDataError",
     "UserError",
@@ -68,6 +70,14 @@ class CohortFileError(ProblemsError):
 
 class TableError(ProblemsError):
     """A table that cannot be read, or is not what its cohort file says."""
+
+
+class AnswersError(ProblemsError):
+    """Answers of the safety screen that their questions do not allow."""
+
+
+class ScheduleError(UserError):
+    """A schedule that cannot be made as asked for."""
 
 
 class TrainingDataError(UserError):

@@ -161,6 +161,12 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
         return len(self.sources_) - len(self.indicator_sources_)
 
     @property
+    def reference_(self) -> int:
+        """Index of the reference plan; 0 without plans."""
+        plan = self.cohort_file.plan
+        return 0 if plan is None else self.cohort_file.plan_levels.index(plan.reference)
+
+    @property
     def blocks_(self) -> NDArray[np.intp]:
         """Index into `BLOCKS` of each design column, -1 for the intercept."""
         straight = len(self.line_sources_) + len(self.hot_sources_)

@@ -11,6 +11,7 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
+from features.cohort_file_model import MAINTENANCE
 from features.columns import parse_binary, parse_dates, parse_levels, parse_numbers, parse_texts, simplify
 from features.errors import TableError
 
@@ -34,7 +35,7 @@ def make_schema(cohort_file: CohortFile, purpose: Purpose) -> pa.DataFrameSchema
     ----------
     cohort_file : CohortFile
     purpose : {"fit", "score"}
-        For "fit" all columns of the file are needed. For "score" neither the outcome nor group and date
+        For "fit" all columns of the file are needed. For "score" neither outcome, durability, group nor date
         are, nor predictors of later landmarks; but every patient must have a plan if the file has plans.
 
     Returns
@@ -48,8 +49,14 @@ def make_schema(cohort_file: CohortFile, purpose: Purpose) -> pa.DataFrameSchema
         checks[cohort_file.row_id] = [_present(), _unique()]
     if fit:
         outcome = cohort_file.outcome
-        for column in (outcome.baseline, outcome.endpoint):
+        scores = [outcome.baseline, outcome.endpoint]
+        scores += cohort_file.futility.checks if cohort_file.futility else ()
+        for column in scores:
             checks[column] = [_number(outcome.scale.minimum, outcome.scale.maximum)]
+        if durability := cohort_file.durability:
+            checks[durability.weeks] = [_number(0, None)]
+            checks[durability.relapsed] = [_binary()]
+            checks[durability.maintenance] = [_level(MAINTENANCE)]
         if cohort_file.group:
             checks[cohort_file.group] = [_present()]
         if cohort_file.date:
@@ -119,8 +126,18 @@ def _convert(cohort_file: CohortFile, cells: pd.DataFrame) -> pd.DataFrame:
         cohort_file.date: lambda column: parse_dates(column)[0],
         outcome.baseline: lambda column: parse_numbers(column).values,
         outcome.endpoint: lambda column: parse_numbers(column).values,
+        **dict.fromkeys(
+            cohort_file.futility.checks if cohort_file.futility else (),
+            lambda column: parse_numbers(column).values,
+        ),
         plan.column if plan else None: partial(_to_levels, levels=cohort_file.plan_levels),
     }
+    if durability := cohort_file.durability:
+        converters |= {
+            durability.weeks: lambda column: parse_numbers(column).values,
+            durability.relapsed: lambda column: parse_binary(column).values,
+            durability.maintenance: partial(_to_levels, levels=MAINTENANCE),
+        }
     converters |= {predictor.name: _converter(predictor) for predictor in cohort_file.predictors}
     return pd.DataFrame({name: converters[str(name)](cells[name]) for name in cells.columns}, copy=False)
 
@@ -151,7 +168,10 @@ def _number(low: float | None, high: float | None) -> pa.Check:
         values, readable = parse_numbers(cells)
         return readable & (np.isnan(values) | ((values >= least) & (values <= most)))
 
-    limits = "of ordinary size" if low is None and high is None else f"from {least:g} to {most:g}"
+    if high is None:
+        limits = "of ordinary size" if low is None else f"of at least {low:g}"
+    else:
+        limits = f"from {least:g} to {high:g}"
     return _check(f"a number {limits}, with a decimal point", accept)
 
 
@@ -167,8 +187,12 @@ def _predictor(predictor: Predictor) -> pa.Check:
     if predictor.levels:
         return _level(predictor.levels)
     if predictor.kind == "binary":
-        return _check("0 or 1, true or false, yes or no", lambda cells: parse_binary(cells).readable)
+        return _binary()
     return _number(*(predictor.valid or (None, None)))
+
+
+def _binary() -> pa.Check:
+    return _check("0 or 1, true or false, yes or no", lambda cells: parse_binary(cells).readable)
 
 
 def _date() -> pa.Check:

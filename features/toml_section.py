@@ -120,8 +120,8 @@ class Section:
             return None
         return low, high
 
-    def words(self, key: str) -> tuple[str, ...]:
-        """Read a list of at least two different texts or whole numbers, as texts."""
+    def words(self, key: str, fewest: int = 2) -> tuple[str, ...]:
+        """Read a list of at least `fewest` (1 or 2) different texts or whole numbers, as texts."""
         value = self._get(key, None)
         if value is None:
             return ()
@@ -131,8 +131,8 @@ class Section:
         repeated = sorted({word for word in words if words.count(word) > 1})
         if repeated:
             self.note(key, f"{', '.join(map(repr, repeated))} is listed more than once")
-        elif len(words) < 2:
-            self.note(key, "at least two are needed")
+        elif len(words) < fewest:
+            self.note(key, f"at least {'two are' if fewest == 2 else 'one is'} needed")
         bad = [word for word in words if not word or word != word.strip() or not word.isprintable()]
         if bad:
             self.note(key, f"{', '.join(map(repr, bad))}: empty, or with spaces around it")

@@ -13,7 +13,7 @@ from features.errors import ArtefactError, RegistryError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from models.response_model import ResponseModel
+    from models.care_model import CareModel
 
 __all__ = ["DIGEST_TAG", "FOLDER", "Located", "connect", "load_located", "locate", "tracking_uri"]
 
@@ -124,7 +124,7 @@ def locate(uri: str) -> Located:
     return Located(name, str(found.version), _download(name, str(found.version)), digest)
 
 
-def load_located(located: Located) -> ResponseModel:
+def load_located(located: Located) -> CareModel:
     """Read a located model, checked against its digest.
 
     Parameters
@@ -133,7 +133,7 @@ def load_located(located: Located) -> ResponseModel:
 
     Returns
     -------
-    ResponseModel
+    CareModel
 
     Raises
     ------

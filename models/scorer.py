@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from features.cohort_file_model import BASELINE
 from features.encoding import column_names
 from models.response_model import LEVEL, OUTCOMES
 
@@ -104,13 +105,15 @@ class Scorer:
     Parameters
     ----------
     model : ResponseModel
+    landmark : str
+        The point of the course that it predicts from.
     """
 
     level: Final = LEVEL
-    landmark: Final = "baseline"
 
-    def __init__(self, model: ResponseModel) -> None:
+    def __init__(self, model: ResponseModel, landmark: str = BASELINE) -> None:
         self.model = model
+        self.landmark = landmark
         self.cohort_file: CohortFile = model.cohort_file
         self._response, self._remission = (model.outcomes[name] for name in OUTCOMES)
         self._names = column_names(self.cohort_file)
@@ -139,15 +142,21 @@ class Scorer:
         rows = np.array([row], dtype=np.float64)
         inputs = self.model.inputs(rows)
         response = Likelihood(*self._response.predict(inputs)[:, 0].tolist())
-        values = rows[0, : len(self._low)]
+        missing, unusual = self.notice(rows[0])
         return Answer(
             response,
             Likelihood(*self._remission.predict(inputs)[:, 0].tolist()),
             self._response.choice.bounds.verdict(response.probability),
-            tuple(self._names[i] for i in np.flatnonzero(inputs.missing[0]).tolist()),
-            tuple(self._unusual(values)),
+            missing,
+            unusual,
             self._drivers(inputs, row) if drivers else (),
         )
+
+    def notice(self, row: NDArray[np.float64]) -> tuple[tuple[str, ...], tuple[Unusual, ...]]:
+        """Name the predictors of an encoded patient that are missing, and those with unusual values."""
+        values = row[: len(self._low)]
+        missing = tuple(self._names[i] for i in np.flatnonzero(np.isnan(values)).tolist())
+        return missing, tuple(self._unusual(values))
 
     def _unusual(self, values: NDArray[np.float64]) -> Iterator[Unusual]:
         for i in np.flatnonzero((values < self._low) | (values > self._high)).tolist():

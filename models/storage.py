@@ -1,4 +1,4 @@
-"""A model on disk: plain arrays, XGBoost's own files and the cohort file; never pickle.
+"""A care model on disk: plain arrays, XGBoost's own files and the cohort file; never pickle.
 
 A folder holds `cohort.toml` (as the data scientist wrote it), `model.json` (structure and numbers),
 `arrays.npz` (read with `allow_pickle=False`), a `.ubj` file for each booster, and `manifest.json` with
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,20 +17,21 @@ import numpy as np
 import xgboost as xgb
 
 from features.cohort_file import parse_cohort_file
+from features.cohort_file_model import BASELINE
 from features.errors import ArtefactError, CohortFileError
-from features.preprocessing import EncodePredictors
-from models.calibration import Recalibration
-from models.conformal import ConformalBounds
-from models.response_model import Choice, OutcomeModel, ResponseModel
-from models.scores import AverageScore, LinearScore, Score, TreeScore
-from models.uncertainty import Uncertainty
+from models.care_model import CareModel
+from models.durability import DurabilityModel
+from models.packing import Arrays, pack_model, under, unpack_model
+from models.plan_model import PlanModel
+from models.stopping import StoppingRule
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from features.cohort_file import CohortFile
+    from models.care_model import Part
 
 __all__ = ["FORMAT", "digest_of", "load_model", "save_model"]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the layout; a folder of another one is refused."""
 _MANIFEST: Final = "manifest.json"
 
@@ -48,15 +48,20 @@ _UNREADABLE = (
 )
 """Whatever files that are not what they should be can raise in the libraries that read them."""
 
-Arrays = dict[str, "NDArray[Any]"]
+_PARTS: Final[dict[str, type[Part]]] = {
+    "plans": PlanModel,
+    "durability": DurabilityModel,
+    "stopping": StoppingRule,
+}
+"""Parts of a care model beside its response models, by field."""
 
 
-def save_model(model: ResponseModel, folder: Path) -> str:
+def save_model(model: CareModel, folder: Path) -> str:
     """Write a model into an empty or new folder.
 
     Parameters
     ----------
-    model : ResponseModel
+    model : CareModel
     folder : Path
 
     Returns
@@ -65,12 +70,16 @@ def save_model(model: ResponseModel, folder: Path) -> str:
         The model's digest, hexadecimal.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arrays: Arrays = {f"encoder/{name}": value for name, value in _learned(model.encoder).items()}
-    outcomes = {name: _pack_outcome(name, m, folder, arrays) for name, m in model.outcomes.items()}
+    arrays: Arrays = {}
+    places = {name: place for place, name in enumerate(model.cohort_file.landmarks)}
+    # Names of landmarks are the user's own; their places in the course are good names for files.
+    landmarks = {
+        name: pack_model(str(places[name]), part, folder, arrays) for name, part in model.landmarks.items()
+    }
+    parts = {name: _pack_part(name, getattr(model, name), arrays) for name in _PARTS}
     (folder / "cohort.toml").write_text(model.cohort_file.text, encoding="utf-8")
-    (folder / "model.json").write_text(
-        json.dumps({"format": FORMAT, "outcomes": outcomes}, indent=1, sort_keys=True), encoding="utf-8"
-    )
+    text = {"format": FORMAT, "landmarks": landmarks, "parts": parts}
+    (folder / "model.json").write_text(json.dumps(text, indent=1, sort_keys=True), encoding="utf-8")
     _write_arrays(arrays, folder / "arrays.npz")
     files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != _MANIFEST}
     (folder / _MANIFEST).write_text(
@@ -79,7 +88,7 @@ def save_model(model: ResponseModel, folder: Path) -> str:
     return digest_of(folder)
 
 
-def load_model(folder: Path, digest: str | None = None) -> ResponseModel:
+def load_model(folder: Path, digest: str | None = None) -> CareModel:
     """Read a model back after checking that no file is missing, changed or foreign.
 
     Parameters
@@ -90,7 +99,7 @@ def load_model(folder: Path, digest: str | None = None) -> ResponseModel:
 
     Returns
     -------
-    ResponseModel
+    CareModel
 
     Raises
     ------
@@ -103,15 +112,17 @@ def load_model(folder: Path, digest: str | None = None) -> ResponseModel:
         cohort_file = parse_cohort_file((folder / "cohort.toml").read_text(encoding="utf-8"), "cohort.toml")
         with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        encoder = EncodePredictors(cohort_file)
-        for name, value in _under("encoder", arrays).items():
-            setattr(encoder, name, int(value) if value.ndim == 0 else value)
-        outcomes = {
-            name: _unpack_outcome(name, packed, folder, arrays) for name, packed in text["outcomes"].items()
+        landmarks = {
+            name: unpack_model(str(place), packed, _file_at(cohort_file, name), folder, arrays)
+            for place, name in enumerate(cohort_file.landmarks)
+            if (packed := text["landmarks"].pop(name, None)) is not None
         }
+        if BASELINE not in landmarks or text["landmarks"]:
+            raise ValueError("its landmarks are not those of its cohort file")
+        parts = {name: _unpack_part(name, text["parts"][name], arrays) for name in _PARTS}
     except _UNREADABLE as exc:
         raise ArtefactError(f"the model in {folder} cannot be read: {type(exc).__name__}: {exc}") from exc
-    return ResponseModel(encoder, outcomes)
+    return CareModel(landmarks, **parts)
 
 
 def digest_of(folder: Path) -> str:
@@ -157,67 +168,21 @@ def _check_files(folder: Path, digest: str | None) -> None:
             raise ArtefactError(f"the model in {folder} was changed after it was saved: {name}")
 
 
-def _pack_outcome(name: str, model: OutcomeModel, folder: Path, arrays: Arrays) -> dict[str, Any]:
-    choice = model.choice
-    shared = model.score is model.uncertainty.centre
-    centre = _pack_score(f"{name}-centre", model.uncertainty.centre, folder, arrays)
-    arrays |= {
-        f"{name}/uncertainty/covariance": model.uncertainty.covariance,
-        f"{name}/uncertainty/missing": model.uncertainty.missing,
-        f"{name}/uncertainty/scales": model.uncertainty.scales,
-    }
-    return {
-        "candidate": choice.candidate,
-        "params": choice.params,
-        "recalibration": [choice.recalibration.intercept, choice.recalibration.slope],
-        "bounds": [choice.bounds.response_from, choice.bounds.non_response_to],
-        "score": centre if shared else _pack_score(f"{name}-score", model.score, folder, arrays),
-        "centre": centre,
-    }
+def _file_at(cohort_file: CohortFile, landmark: str) -> CohortFile:
+    """Cohort file of a landmark's model; the baseline's is the whole file, as it was written."""
+    return cohort_file if landmark == BASELINE else cohort_file.at(landmark)
 
 
-def _unpack_outcome(name: str, packed: Mapping[str, Any], folder: Path, arrays: Arrays) -> OutcomeModel:
-    choice = Choice(
-        packed["candidate"],
-        packed["params"],
-        Recalibration(*packed["recalibration"]),
-        ConformalBounds(*packed["bounds"]),
-    )
-    centre = _unpack_score(packed["centre"], folder, arrays)
-    if not isinstance(centre, LinearScore):
-        raise TypeError("the posterior's centre is not linear")
-    own = packed["score"] != packed["centre"]
-    return OutcomeModel(
-        choice,
-        _unpack_score(packed["score"], folder, arrays) if own else centre,
-        Uncertainty(centre, **_under(f"{name}/uncertainty", arrays)),
-    )
+def _pack_part(name: str, part: Part | None, arrays: Arrays) -> dict[str, Any] | None:
+    if part is None:
+        return None
+    text, own = part.pack()
+    arrays |= {f"part-{name}/{key}": value for key, value in own.items()}
+    return text
 
 
-def _pack_score(name: str, score: Score, folder: Path, arrays: Arrays) -> dict[str, Any]:
-    match score:
-        case LinearScore():
-            arrays[f"score/{name}"] = score.weights
-            return {"kind": "linear", "name": name, "reference": score.reference}
-        case TreeScore():
-            score.booster.save_model(folder / f"{name}.ubj")
-            return {"kind": "trees", "name": name, "reference": score.reference, "forest": score.forest}
-        case AverageScore():
-            members = [_pack_score(f"{name}-{i}", m, folder, arrays) for i, m in enumerate(score.members)]
-            return {"kind": "average", "members": members}
-    raise TypeError(f"no way to save a {type(score).__name__}")
-
-
-def _unpack_score(packed: Mapping[str, Any], folder: Path, arrays: Arrays) -> Score:
-    match packed["kind"]:
-        case "linear":
-            return LinearScore(arrays[f"score/{packed['name']}"], packed["reference"])
-        case "trees":
-            booster = xgb.Booster(model_file=folder / f"{packed['name']}.ubj")
-            return TreeScore(booster, packed["forest"], packed["reference"])
-        case "average":
-            return AverageScore(tuple(_unpack_score(m, folder, arrays) for m in packed["members"]))
-    raise ValueError(f"unknown kind of score: {packed['kind']}")
+def _unpack_part(name: str, text: dict[str, Any] | None, arrays: Arrays) -> Any:
+    return None if text is None else _PARTS[name].unpack(text, under(f"part-{name}", arrays))
 
 
 def _write_arrays(arrays: Arrays, path: Path) -> None:
@@ -226,15 +191,6 @@ def _write_arrays(arrays: Arrays, path: Path) -> None:
         for name, array in sorted(arrays.items()):
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
-
-
-def _learned(encoder: EncodePredictors) -> Arrays:
-    """What fitting left on the encoder: scikit-learn's attributes that end in `_`."""
-    return {name: np.asarray(value) for name, value in vars(encoder).items() if name.endswith("_")}
-
-
-def _under(prefix: str, arrays: Arrays) -> Arrays:
-    return {name.removeprefix(f"{prefix}/"): a for name, a in arrays.items() if name.startswith(f"{prefix}/")}
 
 
 def _sha256(path: Path) -> str:

@@ -52,6 +52,8 @@ class Uncertainty:
         Posterior covariance of the weights that hold on each plan.
     missing : ndarray of shape (n_plans or 1, n_predictors)
         Variance that each predictor adds when its value is not known.
+    contrast_covariance, contrast_missing : ndarray
+        As the two above, for the difference of each plan's weights from the reference plan's.
     scales : ndarray of shape (n_blocks,)
         Prior scale of each block, in logits; the last is the groups' when there are groups.
     """
@@ -59,6 +61,8 @@ class Uncertainty:
     centre: LinearScore
     covariance: NDArray[np.float64]
     missing: NDArray[np.float64]
+    contrast_covariance: NDArray[np.float64]
+    contrast_missing: NDArray[np.float64]
     scales: NDArray[np.float64]
 
     def variance(self, inputs: Inputs) -> NDArray[np.float64]:
@@ -72,12 +76,23 @@ class Uncertainty:
         -------
         ndarray of shape (n,)
         """
-        total = np.empty(len(inputs))
-        for plan, rows in inputs.by_plan:
-            columns = inputs.with_intercept[rows]
-            spread = np.einsum("ij,ij->i", columns @ self.covariance[plan], columns)
-            total[rows] = spread + inputs.missing[rows] @ self.missing[plan]
-        return total
+        return _variance(inputs, self.covariance, self.missing)
+
+    def contrast_variance(self, inputs: Inputs) -> NDArray[np.float64]:
+        """Variance of the logit's difference between each row's plan and the reference plan.
+
+        Less than the two variances together: what is not known of the patient is the same on both plans.
+
+        Parameters
+        ----------
+        inputs : Inputs
+
+        Returns
+        -------
+        ndarray of shape (n,)
+            0 on the reference plan.
+        """
+        return _variance(inputs, self.contrast_covariance, self.contrast_missing)
 
 
 def fit_uncertainty(train: TrainingSet) -> Uncertainty:
@@ -112,7 +127,27 @@ def fit_uncertainty(train: TrainingSet) -> Uncertainty:
     covariance = posterior.covariance[:n_design, :n_design] * shrink**2
     centre = linear_score(encoder, mean, train.plan_shares)
     folded = np.stack([_fold(encoder, covariance, plan) for plan in range(len(train.plan_shares))])
-    return Uncertainty(centre, folded, _missing(encoder, centre.weights, folded), posterior.scales)
+    contrast = np.stack([_fold_contrast(encoder, covariance, plan) for plan in range(len(train.plan_shares))])
+    reference = centre.weights[encoder.reference_]
+    return Uncertainty(
+        centre,
+        folded,
+        _missing(encoder, centre.weights, folded),
+        contrast,
+        _missing(encoder, centre.weights - reference, contrast),
+        posterior.scales,
+    )
+
+
+def _variance(
+    inputs: Inputs, covariance: NDArray[np.float64], missing: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    total = np.empty(len(inputs))
+    for plan, rows in inputs.by_plan:
+        columns = inputs.with_intercept[rows]
+        spread = np.einsum("ij,ij->i", columns @ covariance[plan], columns)
+        total[rows] = spread + inputs.missing[rows] @ missing[plan]
+    return total
 
 
 def _usable_groups(train: TrainingSet) -> NDArray[np.intp] | None:
@@ -135,6 +170,20 @@ def _fold(encoder: EncodePredictors, covariance: NDArray[np.float64], plan: int)
     folded[:, : len(own)] += covariance[:size, own]
     folded[: len(own), :] += covariance[own, :size]
     folded[: len(own), : len(own)] += covariance[np.ix_(own, own)]
+    return folded
+
+
+def _fold_contrast(
+    encoder: EncodePredictors, covariance: NDArray[np.float64], plan: int
+) -> NDArray[np.float64]:
+    """Covariance of what sets a plan's weights apart from the reference plan's."""
+    size = 1 + len(encoder.sources_)
+    folded = np.zeros((size, size))
+    if encoder.n_plans_ and plan != encoder.reference_:
+        own, other = encoder.plan_columns(plan), encoder.plan_columns(encoder.reference_)
+        across = covariance[np.ix_(own, other)]
+        both = covariance[np.ix_(own, own)] + covariance[np.ix_(other, other)] - across - across.T
+        folded[: len(own), : len(own)] = both
     return folded
 
 

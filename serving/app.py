@@ -11,11 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
 from features.encoding import column_names
+from features.screening import CohortScreen
 from serving.boundary import Boundary, LimitBody
 from serving.logs import make_logger, make_request_log
 from serving.openapi import describe_with
+from serving.plan_requests import make_plans_model
 from serving.problems import ProblemError, answer_problem, make_problem_response
 from serving.routes import health, model
+from serving.routes.plans import plans_router
 from serving.routes.predict import predict_router
 from serving.routes.schema import schema_router
 from serving.schemas import make_request_model
@@ -58,9 +61,13 @@ def create_app(settings: Settings, served: Served) -> FastAPI:
         # The first prediction is slow; and a model that cannot answer must not become ready.
         columns = len(column_names(served.scorer.cohort_file))
         served.scorer.answer([0.0] * columns)
+        for scorer in served.later.values():
+            scorer.answer([0.0] * len(column_names(scorer.cohort_file)))
         yield {"served": served}
 
     request_model = make_request_model(served.scorer.cohort_file)
+    plans_model = make_plans_model(served.scorer.cohort_file, request_model)
+    screen = CohortScreen(served.scorer.cohort_file)
     app = FastAPI(
         title=f"Treatment response: {served.scorer.cohort_file.title}",
         version=version("treatment-response"),
@@ -78,11 +85,12 @@ def create_app(settings: Settings, served: Served) -> FastAPI:
         ],
         exception_handlers={ProblemError: answer_problem, HTTPException: _answer_http},
     )
-    app.include_router(predict_router(request_model))
+    app.include_router(predict_router(request_model, screen))
+    app.include_router(plans_router(plans_model, served, screen))
     app.include_router(model.router)
     app.include_router(schema_router(request_model))
     app.include_router(health.router)
-    app.openapi = describe_with(app, request_model)  # type: ignore[method-assign]  # FastAPI's own way
+    app.openapi = describe_with(app, request_model, plans_model)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 
 

@@ -10,6 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from models.care_model import CareModel
     from models.registry import Located
     from models.scorer import Scorer
 
@@ -26,13 +29,19 @@ class Served:
         As in the registry; a folder's name and `local` for a folder.
     digest : str
         SHA-256 that the files were checked against.
+    model : CareModel
     scorer : Scorer
+        Of the baseline.
+    later : mapping of str to Scorer
+        Of the later landmarks, in the order of the course.
     """
 
     name: str
     version: str
     digest: str
+    model: CareModel
     scorer: Scorer
+    later: Mapping[str, Scorer]
 
 
 def find_model(uri: str) -> Located:
@@ -91,8 +100,10 @@ def load_served(located: Located) -> Served:
     from models.registry import load_located
     from models.scorer import Scorer
 
-    scorer = Scorer(load_located(located))
-    return Served(located.name, located.version, located.digest, scorer)
+    model = load_located(located)
+    baseline, *later = (Scorer(part, landmark) for landmark, part in model.landmarks.items())
+    scorers = {scorer.landmark: scorer for scorer in later}
+    return Served(located.name, located.version, located.digest, model, baseline, scorers)
 
 
 def _prepare_finder() -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import ValidationError
 
 from serving.problems import FieldProblem, ProblemError
-from serving.schemas import allowed_values
+from serving.safety import safety_allowed
+from serving.schemas import PatientRequest, allowed_values, observed_predictors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
     from features.cohort_file import CohortFile
-    from serving.schemas import PredictRequest
 
 __all__ = ["check_content_type", "read_request"]
 
@@ -24,9 +25,10 @@ _MOST_ERRORS: Final = 50
 _LONGEST_NAME: Final = 100
 """Letters of an unknown name that are compared with the known ones: the comparison is quadratic."""
 
-BASELINE_ONLY: Final = (
-    "this version predicts from baseline only; leave `observed` out for the prediction at baseline"
-)
+Asked = TypeVar("Asked", bound=PatientRequest)
+_NO_OTHERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+BASELINE_ONLY: Final = "must be left out: this model predicts from baseline only"
 
 
 def check_content_type(content_type: str | None) -> None:
@@ -49,19 +51,24 @@ def check_content_type(content_type: str | None) -> None:
         raise ProblemError(415, "send the request as JSON, with the header Content-Type: application/json")
 
 
-def read_request(body: bytes, model: type[PredictRequest], cohort_file: CohortFile) -> PredictRequest:
+def read_request(
+    body: bytes, model: type[Asked], cohort_file: CohortFile, allowed: Mapping[str, str] = _NO_OTHERS
+) -> Asked:
     """Validate a body.
 
     Parameters
     ----------
     body : bytes
-    model : type of PredictRequest
+    model : type of PatientRequest
         Built from the cohort file.
     cohort_file : CohortFile
+    allowed : mapping of str to str
+        What else is allowed, by JSON Pointer, where a member is the model's own or means something else.
 
     Returns
     -------
-    PredictRequest
+    PatientRequest
+        Of that model.
 
     Raises
     ------
@@ -75,7 +82,9 @@ def read_request(body: bytes, model: type[PredictRequest], cohort_file: CohortFi
         details = exc.errors(include_url=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         raise ProblemError(400, _not_json(body, details[0]))
-    found = list(dict.fromkeys((p.field, p.detail) for p in _field_problems(details, cohort_file)))
+    found = list(
+        dict.fromkeys((p.field, p.detail) for p in _field_problems(details, model, cohort_file, allowed))
+    )
     shown = [FieldProblem(field=field, detail=detail) for field, detail in found[:_MOST_ERRORS]]
     count = f"{len(found)} fields are" if len(found) > 1 else "one field is"
     raise ProblemError(
@@ -93,29 +102,55 @@ def _not_json(body: bytes, detail: ErrorDetails) -> str:
     return f"the body is not JSON: {detail['ctx']['error']}"  # what the parser expected and the column
 
 
-def _field_problems(details: list[ErrorDetails], cohort_file: CohortFile) -> Iterator[FieldProblem]:
-    predictors = {predictor.name: predictor for predictor in cohort_file.predictors}
+def _field_problems(
+    details: list[ErrorDetails],
+    model: type[PatientRequest],
+    cohort_file: CohortFile,
+    allowed: Mapping[str, str],
+) -> Iterator[FieldProblem]:
+    predictors = {p.name: p for p in (*cohort_file.predictors, *observed_predictors(cohort_file))}
+    allowed = {_pointer("safety", name): text for name, text in safety_allowed().items()} | dict(allowed)
     compared = 0
     for error in details:
         top, name = (*(str(part) for part in error["loc"][:2]), "", "")[:2]
+        where = _pointer(*filter(None, (top, name)))
         if error["type"] == "extra_forbidden":
             compared += 1
             if compared <= _MOST_ERRORS:
-                yield _unknown(top, name, cohort_file)
-        elif top == "patient" and name:
+                known = [key.removeprefix(f"/{top}/") for key in allowed if key.startswith(f"/{top}/")]
+                yield (
+                    _unknown_part(top, name, known)
+                    if name and known
+                    else _unknown(top, name, list(model.model_fields), cohort_file)
+                )
+        elif where in allowed:
+            yield FieldProblem(field=where, detail=allowed[where])
+        elif _pointer(top) in allowed:
+            yield FieldProblem(field=_pointer(top), detail=allowed[_pointer(top)])
+        elif top in ("patient", "observed") and name:
             yield FieldProblem(field=_pointer(top, name), detail=allowed_values(predictors[name]))
         else:
             yield FieldProblem(field=_pointer(top) if top else "", detail=_top_level(top, cohort_file))
 
 
-def _unknown(top: str, name: str, cohort_file: CohortFile) -> FieldProblem:
+def _unknown_part(top: str, name: str, known: list[str]) -> FieldProblem:
+    """An unknown member of `safety` or of a member that is the model's own."""
+    what = "question" if top == "safety" else "member"
+    listed = " (all: GET /v1/model)" if top == "safety" else ""
+    detail = f"holds an unknown {what}; the nearest known one is `{_nearest(name, known)}`{listed}"
+    return FieldProblem(field=_pointer(top), detail=detail)
+
+
+def _unknown(top: str, name: str, members: list[str], cohort_file: CohortFile) -> FieldProblem:
     """An unknown member: its own name may be patient data, so only the nearest known one is said."""
+    if top == "observed" and name:
+        return _not_observed(name, cohort_file)
     if top != "patient":
-        nearest = _nearest(top, ["patient", "plan", "observed", "drivers"])
+        nearest = _nearest(top, members)
         return FieldProblem(field="", detail=f"holds an unknown member; the nearest known one is `{nearest}`")
-    later = {p.name: p.landmark for p in cohort_file.predictors if p not in cohort_file.baseline_predictors}
+    later = {predictor.name: predictor.landmark for predictor in observed_predictors(cohort_file)}
     if name in later:
-        detail = f"is known only from {later[name]} on, and {BASELINE_ONLY.partition(';')[0]}; leave it out"
+        detail = f"is known only at {later[name]}: it stands in `observed`, beside `patient`"
         return FieldProblem(field=_pointer(top, name), detail=detail)
     if cohort_file.plan is not None and name == cohort_file.plan.column:
         return FieldProblem(
@@ -126,6 +161,19 @@ def _unknown(top: str, name: str, cohort_file: CohortFile) -> FieldProblem:
     return FieldProblem(field="/patient", detail=detail)
 
 
+def _not_observed(name: str, cohort_file: CohortFile) -> FieldProblem:
+    """An unknown measurement; of the known names the nearest is said."""
+    if name in {predictor.name for predictor in cohort_file.baseline_predictors}:
+        return FieldProblem(
+            field=_pointer("observed", name), detail="is known before treatment: it stands in `patient`"
+        )
+    known = [predictor.name for predictor in observed_predictors(cohort_file)]
+    if not known:
+        return FieldProblem(field="/observed", detail=BASELINE_ONLY)
+    detail = f"holds an unknown measurement; the nearest known one is `{_nearest(name, known)}`"
+    return FieldProblem(field="/observed", detail=f"{detail} (all: GET /v1/model)")
+
+
 def _top_level(name: str, cohort_file: CohortFile) -> str:
     match name:
         case "patient":
@@ -134,8 +182,12 @@ def _top_level(name: str, cohort_file: CohortFile) -> str:
             return f"must be one of: {', '.join(cohort_file.plan_levels)}; it is required"
         case "plan":
             return "must be left out: this model has no plans"
-        case "observed":
+        case "observed" if not observed_predictors(cohort_file):
             return BASELINE_ONLY
+        case "observed":
+            return "must be an object of later measurements (GET /v1/model)"
+        case "safety":
+            return "must be an object of answers to the safety questions (GET /v1/model)"
         case "drivers":
             return "must be true or false"
         case _:

@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema, create_model
 
+from features.cohort_file_model import BASELINE, Predictor
 from features.encoding import encode_patient
+from serving.safety import safety_field
 
 if TYPE_CHECKING:
-    from features.cohort_file import CohortFile, Predictor
+    from features.cohort_file import CohortFile
 
-__all__ = ["LARGEST", "PredictRequest", "allowed_values", "encode_request", "make_request_model"]
+__all__ = [
+    "LARGEST",
+    "PatientRequest",
+    "PredictRequest",
+    "allowed_values",
+    "encode_request",
+    "make_request_model",
+    "observed_predictors",
+    "values_of",
+]
 
 LARGEST: Final = 1e15
 """Where a predictor states no range, the largest number either way; as in tables (`features.schema`)."""
@@ -19,17 +30,20 @@ LARGEST: Final = 1e15
 _CLOSED = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-class PredictRequest(BaseModel):
-    """What each cohort's request has; `make_request_model` adds the cohort's own patient and plan."""
+class PatientRequest(BaseModel):
+    """What every request about a patient has; the cohort's own parts are added by `make_request_model`."""
 
     model_config = _CLOSED
 
     patient: BaseModel
     plan: str | None = None
-    observed: Annotated[dict[str, None], Field(max_length=0)] | None = Field(
-        None,
-        description="Later measurements. This version predicts from baseline only: leave it out, or empty.",
-    )
+    observed: BaseModel | None = None
+    safety: BaseModel | None = None
+
+
+class PredictRequest(PatientRequest):
+    """A request for one plan."""
+
     drivers: Annotated[bool, Strict()] = Field(
         True, description="Whether the answer says what each predictor adds."
     )
@@ -45,25 +59,58 @@ def make_request_model(cohort_file: CohortFile) -> type[PredictRequest]:
     Returns
     -------
     type of PredictRequest
-        Its field `patient` has one optional member for each baseline predictor.
+        Its field `patient` has one optional member for each baseline predictor, `observed` one for each
+        of `observed_predictors`.
     """
-    # Fields are numbered and reach JSON by alias: a predictor may be called "bdi.pre", "copy" or "json".
-    fields: dict[str, Any] = {
-        f"p{i}": (_annotation(predictor) | None, _field(predictor))
-        for i, predictor in enumerate(cohort_file.baseline_predictors)
-    }
     patient = create_model(
         "Patient",
         __config__=ConfigDict(title="Patient", **_CLOSED),
         __doc__="What is known before treatment. A predictor that is left out, or null, is missing.",
-        **fields,
+        **_fields(cohort_file.baseline_predictors),
+    )
+    observed = create_model(
+        "Observed",
+        __config__=ConfigDict(title="Observed", **_CLOSED),
+        __doc__="What was measured since treatment started. What is left out, or null, was not.",
+        **_fields(observed_predictors(cohort_file)),
     )
     return create_model(
         "PredictRequest",
         __base__=PredictRequest,
         __doc__="A patient and the plan to predict for.",
         patient=(patient, ...),
+        observed=(observed | None, None),
+        safety=safety_field(),
         plan=_plan(cohort_file),
+    )
+
+
+def observed_predictors(cohort_file: CohortFile) -> tuple[Predictor, ...]:
+    """Say what may be observed during the course.
+
+    Parameters
+    ----------
+    cohort_file : CohortFile
+
+    Returns
+    -------
+    tuple of Predictor
+        The predictors of later landmarks in the order of the file, then the checks of the futility rule
+        that are no predictors: scores on the outcome's scale, known by the rule's landmark.
+    """
+    later, rule, scale = cohort_file.later_predictors, cohort_file.futility, cohort_file.outcome.scale
+    names = {predictor.name for predictor in later}
+    checks = () if rule is None else tuple(check for check in rule.checks if check not in names)
+    return later + tuple(
+        Predictor(
+            name=check,
+            kind="number",
+            label=f"{scale.name}, {check}",
+            unit="points",
+            valid=(scale.minimum, scale.maximum),
+            landmark="" if rule is None else rule.landmark,
+        )
+        for check in checks
     )
 
 
@@ -85,6 +132,24 @@ def encode_request(cohort_file: CohortFile, request: PredictRequest) -> list[flo
     values = request.patient.__dict__.values()
     names = (predictor.name for predictor in cohort_file.baseline_predictors)
     return encode_patient(cohort_file, dict(zip(names, values, strict=True)), request.plan)
+
+
+def values_of(part: BaseModel, predictors: tuple[Predictor, ...]) -> dict[str, object]:
+    """Give the values of `patient` or `observed` by predictor; without those that are missing.
+
+    Parameters
+    ----------
+    part : BaseModel
+        Validated.
+    predictors : tuple of Predictor
+        From which its model was made.
+
+    Returns
+    -------
+    dict
+    """
+    pairs = zip(predictors, part.__dict__.values(), strict=True)
+    return {predictor.name: value for predictor, value in pairs if value is not None}
 
 
 def allowed_values(predictor: Predictor) -> str:
@@ -126,8 +191,15 @@ def _annotation(predictor: Predictor) -> Any:
     return Annotated[float, Strict(), Field(ge=low, le=high, allow_inf_nan=False)]
 
 
+def _fields(predictors: tuple[Predictor, ...]) -> dict[str, Any]:
+    """Numbered fields that reach JSON by alias: a predictor may be called "bdi.pre", "copy" or "json"."""
+    return {f"p{i}": (_annotation(p) | None, _field(p)) for i, p in enumerate(predictors)}
+
+
 def _field(predictor: Predictor) -> Any:
     extra: dict[str, str] = {"x-kind": predictor.kind}
+    if predictor.landmark != BASELINE:
+        extra["x-landmark"] = predictor.landmark
     if predictor.unit:
         extra["x-unit"] = predictor.unit
     return Field(None, alias=predictor.name, title=predictor.label, json_schema_extra=dict(extra))

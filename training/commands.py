@@ -88,12 +88,40 @@ def score(
     probabilities_only: Annotated[
         bool, typer.Option("--probabilities-only", help="Without intervals, verdicts and missing inputs.")
     ] = False,
+    landmark: Annotated[
+        str, typer.Option("--landmark", help="Point of the course from which to predict.")
+    ] = "baseline",
 ) -> None:
     """Predict every patient of a table."""
     from training.run import run_score
 
-    rows = run_score(model, data, query, out, probabilities_only=probabilities_only)
+    rows = run_score(model, data, query, out, probabilities_only=probabilities_only, landmark=landmark)
     typer.echo(f"{rows} predictions: {out}")
+
+
+@app.command()
+def plans(
+    model: ModelOption,
+    data: DataOption,
+    out: Annotated[Path, typer.Option("--out", help="CSV or Parquet file to write.")],
+    query: QueryOption = None,
+) -> None:
+    """Compare every plan for every patient of a table.
+
+    A column named like a safety question (docs/safety.md) holds its answers.
+    """
+    from training.plans import run_plans
+
+    table, unanswered = run_plans(model, data, query, out)
+    typer.echo(f"{len(table)} rows, one per patient and plan: {out}")
+    stopped = table["safety"].str.startswith("danger")
+    if stopped.any():
+        patients = int(stopped.sum()) // table["plan"].nunique()
+        typer.echo(f"danger sign in {patients} patients: no plan for them; arrange an urgent evaluation now")
+    open_questions = {name: count for name, count in unanswered.items() if count}
+    if open_questions:
+        listed = ", ".join(f"{name} ({count})" for name, count in open_questions.items())
+        typer.echo(f"not answered, which is not a no (patients): {listed}")
 
 
 @app.command()

@@ -15,6 +15,7 @@ from features.preprocessing import EncodePredictors
 from models.inputs import Inputs, TrainingSet
 from models.response_model import OUTCOMES, ResponseModel, fit_outcome, fit_score
 from training.folds import make_splits
+from training.plan_folds import predict_plan_fold
 from training.search import SearchResult, make_inner_folds, search
 
 if TYPE_CHECKING:
@@ -24,7 +25,16 @@ if TYPE_CHECKING:
     from features.cohort_file import CohortFile
     from training.folds import Split
 
-__all__ = ["OUTER_FOLDS", "REPEATS", "Fitted", "Patients", "Validated", "cross_validate", "fit_model"]
+__all__ = [
+    "OUTER_FOLDS",
+    "REPEATS",
+    "Fitted",
+    "Patients",
+    "Validated",
+    "cross_validate",
+    "fit_model",
+    "make_outer_splits",
+]
 
 OUTER_FOLDS, REPEATS = 5, 2
 
@@ -95,11 +105,18 @@ class Validated:
         `patient` counts the rows of `Patients`, `observed` is NaN without endpoint.
     winners : mapping of str to list of str
         By outcome, the candidate chosen in each outer fold.
+    splits : sequence of sequences of Split
+        Outer folds of each repeat.
+    plans : DataFrame or None
+        What each fold's model expects of its test patients on every plan, with `repeat` and `fold` (see
+        `training.plan_folds`); None without plans, and at later landmarks, when a plan has been chosen.
     """
 
     final: Fitted
     out_of_fold: pd.DataFrame
     winners: Mapping[str, list[str]]
+    splits: Sequence[Sequence[Split]]
+    plans: pd.DataFrame | None = None
 
 
 class _Fold(NamedTuple):
@@ -109,17 +126,18 @@ class _Fold(NamedTuple):
     fold: int
     table: pd.DataFrame
     winners: dict[str, str]
+    plans: pd.DataFrame | None
 
 
-def fit_model(patients: Patients, seed: int, only: str | None = None) -> Fitted:
+def fit_model(patients: Patients, seed: int, only: str | Mapping[str, str] | None = None) -> Fitted:
     """Run the whole procedure on the patients with an endpoint: search on inner folds, final fit.
 
     Parameters
     ----------
     patients : Patients
     seed : int
-    only : str, optional
-        Candidate to use whatever the search says.
+    only : str or mapping of str to str, optional
+        Candidate to use whatever the search says, of all outcomes or of each.
 
     Returns
     -------
@@ -133,9 +151,14 @@ def fit_model(patients: Patients, seed: int, only: str | None = None) -> Fitted:
     return _fit(patients.take(patients.known), seed, only)[0]
 
 
-def _fit(known: Patients, seed: int, only: str | None) -> tuple[Fitted, dict[str, TrainingSet]]:
+def _fit(
+    known: Patients, seed: int, only: str | Mapping[str, str] | None
+) -> tuple[Fitted, dict[str, TrainingSet]]:
     inner = make_inner_folds(known.cohort_file, known.rows, known.outcomes["response"], known.groups, seed)
-    searches = {name: search(inner, known.outcomes[name], known.groups, seed, only) for name in OUTCOMES}
+    candidates = only if isinstance(only, Mapping) else dict.fromkeys(OUTCOMES, only)
+    searches = {
+        name: search(inner, known.outcomes[name], known.groups, seed, candidates[name]) for name in OUTCOMES
+    }
     sets = training_sets(known)
     outcomes = {name: fit_outcome(sets[name], searches[name].choice, seed) for name in OUTCOMES}
     encoder = sets["response"].inputs.encoder
@@ -148,6 +171,8 @@ def cross_validate(
     only: str | None = None,
     splits: Sequence[Sequence[Split]] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    like: Validated | None = None,
 ) -> Validated:
     """Nested, repeated, stratified cross-validation that follows groups; folds run in parallel.
 
@@ -161,6 +186,10 @@ def cross_validate(
         Outer folds of each repeat, instead of those made here.
     progress : callable, optional
         Called with the number of fits done and of all.
+    like : Validated, optional
+        An earlier validation of the same patients, whose outer folds are used and, in each fold and in the
+        final fit, its candidates: only their hyperparameters are searched anew. What it chose in a fold
+        was learned from that fold's training patients alone.
 
     Returns
     -------
@@ -175,11 +204,18 @@ def cross_validate(
     ----------
     Varma and Simon, BMC Bioinformatics 2006;7:91 (why tuning must be nested).
     """
+    if like is not None:
+        splits = like.splits
     if splits is None:
-        splits = [_outer_splits(patients, seed + repeat) for repeat in range(REPEATS)]
+        splits = [make_outer_splits(patients, seed + repeat) for repeat in range(REPEATS)]
     tasks = [(r, f, split) for r, folds in enumerate(splits) for f, split in enumerate(folds)]
-    jobs: list[Any] = [delayed(fit_model)(patients, seed, only)]  # the longest first
-    jobs += [delayed(_outer_fold)(patients, seed, only, *task) for task in tasks]
+    final_choice, choices = _candidates_of(like, only, len(tasks))
+    jobs: list[Any] = [delayed(fit_model)(patients, seed, final_choice)]  # the longest first
+    plans = like is None and len(patients.cohort_file.plan_levels) > 1
+    jobs += [
+        delayed(_outer_fold)(patients, seed, choice, *task, plans=plans)
+        for choice, task in zip(choices, tasks, strict=True)
+    ]
     results: list[Fitted | _Fold] = []
     with parallel_config(backend="loky", inner_max_num_threads=1):
         for result in Parallel(n_jobs=-1, return_as="generator_unordered")(jobs):
@@ -189,7 +225,11 @@ def cross_validate(
     folds = sorted((r for r in results if isinstance(r, _Fold)), key=lambda r: (r.repeat, r.fold))
     (final,) = (r for r in results if isinstance(r, Fitted))
     winners = {name: [fold.winners[name] for fold in folds] for name in OUTCOMES}
-    return Validated(final, pd.concat([fold.table for fold in folds], ignore_index=True), winners)
+    table = pd.concat([fold.table for fold in folds], ignore_index=True)
+    on_plans = [fold.plans for fold in folds if fold.plans is not None]
+    return Validated(
+        final, table, winners, splits, pd.concat(on_plans, ignore_index=True) if on_plans else None
+    )
 
 
 def training_sets(known: Patients) -> dict[str, TrainingSet]:
@@ -208,8 +248,35 @@ def training_sets(known: Patients) -> dict[str, TrainingSet]:
     return {name: TrainingSet(inputs, known.outcomes[name], known.groups) for name in OUTCOMES}
 
 
-def _outer_splits(patients: Patients, seed: int) -> list[Split]:
-    """Folds of the patients with an endpoint; the others are predicted in the fold of their group."""
+def _candidates_of(
+    like: Validated | None, only: str | None, folds: int
+) -> tuple[str | Mapping[str, str] | None, Sequence[str | Mapping[str, str] | None]]:
+    """Candidates of the final fit and of each outer fold."""
+    if like is None:
+        return only, [only] * folds
+
+    def used(winners: Mapping[str, str]) -> Mapping[str, str]:
+        # Where nothing beat plan-wise prevalence, what is known since may well: the simplest model tries.
+        fallback = "ridge" if only is None else only
+        return {name: fallback if won == "prevalence" else won for name, won in winners.items()}
+
+    final = used({name: found.winner for name, found in like.final.searches.items()})
+    return final, [used({name: won[i] for name, won in like.winners.items()}) for i in range(folds)]
+
+
+def make_outer_splits(patients: Patients, seed: int) -> list[Split]:
+    """Make outer folds of the patients with an endpoint; others are predicted in the fold of their group.
+
+    Parameters
+    ----------
+    patients : Patients
+    seed : int
+
+    Returns
+    -------
+    list of Split
+        Training rows have an endpoint; every patient is in one test part.
+    """
     known = patients.known
     groups = patients.groups
     y = patients.outcomes["response"][known]
@@ -226,7 +293,14 @@ def _outer_splits(patients: Patients, seed: int) -> list[Split]:
 
 
 def _outer_fold(
-    patients: Patients, seed: int, only: str | None, repeat: int, fold: int, split: Split
+    patients: Patients,
+    seed: int,
+    only: str | Mapping[str, str] | None,
+    repeat: int,
+    fold: int,
+    split: Split,
+    *,
+    plans: bool = False,
 ) -> _Fold:
     """Run the procedure on the training rows and predict the test rows."""
     rows, test = split
@@ -251,4 +325,9 @@ def _outer_fold(
             table[f"candidate_{candidate}"] = expit(choice.recalibration.apply(score.logit(inputs)))
         tables.append(pd.DataFrame(table))
     chosen = {name: result.choice.candidate for name, result in fitted.searches.items()}
-    return _Fold(repeat, fold, pd.concat(tables, ignore_index=True), chosen)
+    on_plans = None
+    if plans:
+        known = np.intersect1d(test, patients.known)
+        on_plans = predict_plan_fold(fitted.model, sets["response"].inputs, patients.rows[known], known)
+        on_plans = on_plans.assign(repeat=repeat, fold=fold)
+    return _Fold(repeat, fold, pd.concat(tables, ignore_index=True), chosen, on_plans)

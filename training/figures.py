@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from training.figure_style import ACCENT, DPI, GREY, INK, SOFT, make_plain, set_title
 from training.metrics import calibration_curve
 
 if TYPE_CHECKING:
@@ -22,14 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["calibration_figure", "candidates_figure", "roc_figure"]
 
-_INK, _ACCENT, _SOFT, _GREY = (
-    "#1f2933",
-    "#0b6e8a",
-    "#9cc9d6",
-    "#7b8794",
-)  # readable in print and when colours fail
 _BAND = (0.025, 0.975)
-_DPI = 150
 
 
 def calibration_figure(repeats: list[Predicted], weights: NDArray[np.float64], title: str) -> Figure:
@@ -58,22 +51,22 @@ def calibration_figure(repeats: list[Predicted], weights: NDArray[np.float64], t
 
     usable = [w for w in weights[:200] if 0 < (w * data.y).sum() < w.sum()]
     low, high = np.quantile([curve(w) for w in usable], _BAND, axis=0)
-    figure = Figure(figsize=(6.0, 6.6), layout="constrained", dpi=_DPI)
+    figure = Figure(figsize=(6.0, 6.6), layout="constrained", dpi=DPI)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-    top.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=(0, (4, 3)), label="Perfect calibration")
-    top.fill_between(at, low, high, color=_SOFT, alpha=0.5, linewidth=0, label="95 % band")
-    top.plot(at, curve(np.ones(len(data.y))), color=_ACCENT, linewidth=2, label="Flexible calibration curve")
+    top.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="Perfect calibration")
+    top.fill_between(at, low, high, color=SOFT, alpha=0.5, linewidth=0, label="95 % band")
+    top.plot(at, curve(np.ones(len(data.y))), color=ACCENT, linewidth=2, label="Flexible calibration curve")
     _tenths(top, data)
     top.set_ylabel("Observed share")
-    _title(top, title, 56)
+    set_title(top, title, 56)
     top.set_ylim(0, 1)
     top.set_xlim(0, 1)
     top.yaxis.set_major_formatter(PercentFormatter(1.0))
     top.legend(frameon=False, loc="upper left")
     bins = np.linspace(0, 1, 41)
-    bottom.hist(data.p[data.y == 1], bins=bins, color=_ACCENT, label="with the outcome")
+    bottom.hist(data.p[data.y == 1], bins=bins, color=ACCENT, label="with the outcome")
     counts, edges = np.histogram(data.p[data.y == 0], bins=bins)
-    bottom.bar(edges[:-1], -counts, np.diff(edges), align="edge", color=_GREY, label="without")
+    bottom.bar(edges[:-1], -counts, np.diff(edges), align="edge", color=GREY, label="without")
     bottom.axhline(0, color="white", linewidth=1)
     bottom.yaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
     bottom.set_ylabel("Patients")
@@ -81,7 +74,7 @@ def calibration_figure(repeats: list[Predicted], weights: NDArray[np.float64], t
     bottom.xaxis.set_major_formatter(PercentFormatter(1.0))
     bottom.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
     for axes in (top, bottom):
-        _plain(axes)
+        make_plain(axes)
     return figure
 
 
@@ -99,22 +92,22 @@ def roc_figure(repeats: list[Predicted], estimate: Estimate, title: str) -> Figu
     -------
     Figure
     """
-    figure = Figure(figsize=(5.4, 5.6), layout="constrained", dpi=_DPI)
+    figure = Figure(figsize=(5.4, 5.6), layout="constrained", dpi=DPI)
     axes = figure.subplots()
-    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=(0, (4, 3)), label="Chance")
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="Chance")
     for i, data in enumerate(repeats):
         order = np.argsort(-data.p, kind="stable")
         events, others = np.cumsum(data.y[order]), np.cumsum(1 - data.y[order])
         last = np.append(np.diff(data.p[order]) != 0, True)  # ties move together
         x = np.concatenate([[0.0], others[last] / others[-1]])
         y = np.concatenate([[0.0], events[last] / events[-1]])
-        axes.plot(x, y, color=_ACCENT, linewidth=1.5, alpha=0.8, label=None if i else f"AUROC {estimate}")
+        axes.plot(x, y, color=ACCENT, linewidth=1.5, alpha=0.8, label=None if i else f"AUROC {estimate}")
     axes.set_xlabel("1 - specificity")
     axes.set_ylabel("Sensitivity")
     axes.set_aspect("equal")
-    _title(axes, title, 50)
+    set_title(axes, title, 50)
     axes.legend(frameon=False, loc="lower right")
-    _plain(axes)
+    make_plain(axes)
     return figure
 
 
@@ -133,19 +126,19 @@ def candidates_figure(gains: Mapping[str, Estimate], used: str, title: str) -> F
     -------
     Figure
     """
-    figure = Figure(figsize=(6.4, 0.9 + 0.5 * len(gains)), layout="constrained", dpi=_DPI)
+    figure = Figure(figsize=(6.4, 0.9 + 0.5 * len(gains)), layout="constrained", dpi=DPI)
     axes = figure.subplots()
-    axes.axvline(0, color=_GREY, linewidth=1, linestyle=(0, (4, 3)))
+    axes.axvline(0, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
     for y, (name, gain) in enumerate(reversed(list(gains.items()))):
-        colour = _ACCENT if name == used else _INK
+        colour = ACCENT if name == used else INK
         axes.plot([gain.low, gain.high], [y, y], color=colour, linewidth=2)
         axes.plot(gain.value, y, marker="D" if name == used else "o", color=colour, markersize=7)
     labels = [f"{name} (used)" if name == used else name for name in reversed(list(gains))]
     axes.set_yticks(range(len(gains)), [label.replace("_", " ") for label in labels])
     axes.set_ylim(-0.6, len(gains) - 0.4)
     axes.set_xlabel("Log loss saved against plan-wise prevalence (nats a patient)")
-    _title(axes, title, 58)
-    _plain(axes)
+    set_title(axes, title, 58)
+    make_plain(axes)
     return figure
 
 
@@ -158,14 +151,5 @@ def _tenths(axes: Axes, data: Predicted) -> None:
     z = 1.96
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    axes.vlines(x, centre - half, centre + half, color=_INK, linewidth=1)
-    axes.plot(x, share, "o", color=_INK, markersize=5, label=f"{count} groups of equal size")
-
-
-def _title(axes: Axes, title: str, width: int) -> None:
-    axes.set_title(fill(title, width), loc="left", color=_INK, fontsize=11, fontweight="bold")
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=_INK, labelsize=9)
+    axes.vlines(x, centre - half, centre + half, color=INK, linewidth=1)
+    axes.plot(x, share, "o", color=INK, markersize=5, label=f"{count} groups of equal size")

@@ -3,55 +3,39 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from joblib import Parallel, delayed, parallel_config
 
 from features.cohort import check_trainable
+from features.cohort_file import BASELINE
 from models.candidates import CANDIDATES
-from models.response_model import LEVEL, OUTCOMES
-from training.bootstrap import SAMPLES, Estimate, draw_weights, estimate_metrics, repeats_of
+from models.care_model import CareModel
+from models.response_model import OUTCOMES
+from training.bootstrap import draw_weights
 from training.cross_validation import Patients, Validated, cross_validate
-from training.metrics import log_loss
+from training.durability import DurabilityReport, fit_durability
+from training.landmarks import LandmarkFit, find_landmarks, fit_landmark, tables_of
+from training.plan_report import PlanReport, report_plans
+from training.reports import report_landmark, report_outcome
 from training.sample_size import SampleSize, required_sample_size
+from training.stopping import measure_stopping
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
     from features.cohort import Cohort
-    from training.metrics import Predicted
+    from models.durability import DurabilityModel
+    from models.stopping import StoppingRule
+    from training.reports import OutcomeReport
 
-__all__ = ["Fit", "OutcomeReport", "data_digest", "fit_cohort", "summarise"]
+__all__ = ["Fit", "data_digest", "fit_cohort"]
 
 _TREE_EVENTS = min(c.minimum_events for c in CANDIDATES if c.minimum_events)  # below: floor and ridge alone
-
-
-@dataclass(frozen=True)
-class OutcomeReport:
-    """How well one outcome is predicted, out of fold.
-
-    Parameters
-    ----------
-    patients, events : int
-    metrics : mapping of str to Estimate
-    gains : mapping of str to Estimate
-        By candidate: log loss saved against plan-wise prevalence, intervals of the paired difference.
-    repeats : list of Predicted
-        What the figures are computed from.
-    """
-
-    patients: int
-    events: int
-    metrics: Mapping[str, Estimate]
-    gains: Mapping[str, Estimate]
-    repeats: list[Predicted]
-
-    @property
-    def skill_shown(self) -> bool:
-        """Whether the interval of the Brier skill lies above 0."""
-        return self.metrics["brier_skill"].low > 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +47,14 @@ class Fit:
     cohort : Cohort
     validated : Validated
     outcomes : mapping of str to OutcomeReport
+    landmarks : mapping of str to LandmarkFit
+        Of the later landmarks, in the order of the course.
+    plans : PlanReport or None
+        None without plans to compare.
+    durability : DurabilityModel or None
+    durability_report : DurabilityReport or None
+        None without a section [durability]; it says why where there is no model.
+    stopping : StoppingRule or None
     sample_size : SampleSize
     parameters : int
         Columns that the linear candidates estimate a weight for.
@@ -77,12 +69,26 @@ class Fit:
     cohort: Cohort
     validated: Validated
     outcomes: Mapping[str, OutcomeReport]
+    landmarks: Mapping[str, LandmarkFit]
+    plans: PlanReport | None
+    durability: DurabilityModel | None
+    durability_report: DurabilityReport | None
+    stopping: StoppingRule | None
     sample_size: SampleSize
     parameters: int
     weights: NDArray[np.float64]
     warnings: tuple[str, ...]
     seed: int
     only: str | None
+
+    @property
+    def model(self) -> CareModel:
+        """Everything that is saved and served."""
+        plans = None if self.plans is None else self.plans.model
+        later = {name: landmark.validated.final.model for name, landmark in self.landmarks.items()}
+        return CareModel(
+            {BASELINE: self.validated.final.model} | later, plans, self.durability, self.stopping
+        )
 
 
 def fit_cohort(
@@ -91,7 +97,7 @@ def fit_cohort(
     only: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Fit:
-    """Cross-validate, fit the final model and measure.
+    """Cross-validate, fit the final models of all landmarks and measure.
 
     Parameters
     ----------
@@ -112,49 +118,44 @@ def fit_cohort(
         If the cohort has too few events, or columns from which nothing can be learned.
     """
     check_trainable(cohort, ["response"])  # too few remissions leave its floor, and a warning
+    usable, left_out = find_landmarks(cohort)
     patients = Patients.from_cohort(cohort)
-    validated = cross_validate(patients, seed, only, progress=progress)
+    stages = _stages(progress, 1 + len(usable))
+    validated = cross_validate(patients, seed, only, progress=stages[0])
+    landmarks = {
+        name: fit_landmark(cohort, name, validated, seed, only, stage)
+        for name, stage in zip(usable, stages[1:], strict=True)
+    }
     known = patients.known
     weights = draw_weights(len(known), None if patients.groups is None else patients.groups[known], seed)
-    outcomes = {name: _report(validated, name, weights) for name in OUTCOMES}
+    measured = _measure(cohort, validated, landmarks, weights, seed)
+    outcomes = measured.outcomes
     response = outcomes["response"]
     parameters = len(validated.final.model.encoder.blocks_) - 1
     needed = required_sample_size(parameters, response.events / response.patients)
-    warnings = tuple(_warnings(validated, outcomes, needed, parameters))
-    return Fit(cohort, validated, outcomes, needed, parameters, weights, warnings, seed, only)
-
-
-def summarise(fit: Fit) -> dict[str, Any]:
-    """Everything in `metrics.json`, as plain values.
-
-    Parameters
-    ----------
-    fit : Fit
-
-    Returns
-    -------
-    dict
-    """
-    file = fit.cohort.file
-    return {
-        "cohort": {"name": file.name, "title": file.title, "provenance": file.provenance},
-        "patients": asdict(fit.cohort.flow) | {"excluded": dict(fit.cohort.flow.excluded)},
-        "data_digest": data_digest(fit.cohort),
-        "seed": fit.seed,
-        "candidate_fixed": fit.only,
-        "validation": {
-            "design": "nested, repeated, stratified cross-validation" + (" by group" if file.group else ""),
-            "repeats": int(fit.validated.out_of_fold["repeat"].max()) + 1,
-            "folds": int(fit.validated.out_of_fold["fold"].max()) + 1,
-            "interval": f"95 %, bootstrap of {SAMPLES} samples of "
-            + ("groups" if file.group else "patients"),
-        },
-        "level": LEVEL,
-        "outcomes": {name: _summarise_outcome(fit, name) for name in OUTCOMES},
-        "sample_size": asdict(fit.sample_size)
-        | {"needed": fit.sample_size.needed, "parameters": fit.parameters},
-        "warnings": list(fit.warnings),
-    }
+    warnings = [*_warnings(validated, outcomes, needed, parameters), *left_out]
+    if measured.durability_report is not None:
+        warnings += measured.durability_report.warnings
+    rule = cohort.file.futility
+    at_rule = landmarks.get(rule.landmark) if rule is not None else None
+    stopping = measure_stopping(cohort, None if at_rule is None else at_rule.validated.out_of_fold)
+    plans = report_plans(patients, validated)
+    return Fit(
+        cohort,
+        validated,
+        outcomes,
+        measured.landmarks,
+        plans,
+        measured.durability,
+        measured.durability_report,
+        stopping,
+        needed,
+        parameters,
+        weights,
+        tuple(warnings),
+        seed,
+        only,
+    )
 
 
 def data_digest(cohort: Cohort) -> str:
@@ -170,31 +171,66 @@ def data_digest(cohort: Cohort) -> str:
         Hexadecimal.
     """
     digest = hashlib.sha256(cohort.file.text.encode())
-    for part in (cohort.rows, cohort.response, cohort.remission, cohort.groups):
+    parts = [cohort.rows, cohort.response, cohort.remission, cohort.groups, cohort.later, cohort.checks]
+    if follow_up := cohort.follow_up:
+        parts += [follow_up.weeks, follow_up.relapsed, follow_up.maintenance]
+    for part in parts:
         if part is not None:
             digest.update(np.ascontiguousarray(part, dtype=np.float64).tobytes())
     return digest.hexdigest()
 
 
-def _report(validated: Validated, name: str, weights: NDArray[np.float64]) -> OutcomeReport:
-    table = validated.out_of_fold[validated.out_of_fold["outcome"] == name]
-    repeats = repeats_of(table)
-    columns = [str(column) for column in table if str(column).startswith("candidate_")]
-    candidates = [column for column in columns if table[column].notna().all()]
+def _stages(
+    progress: Callable[[int, int], None] | None, count: int
+) -> list[Callable[[int, int], None] | None]:
+    """Let stages of equally many fits tell their progress as one."""
+    if progress is None:
+        return [None] * count
+    return [lambda done, of, n=n: progress(n * of + done, count * of) for n in range(count)]  # type: ignore[misc]
 
-    def saved(data: Predicted, w: NDArray[np.float64]) -> float:
-        floor = replace(data, p=data.floor)
-        return log_loss(floor, w) - log_loss(data, w)
 
-    gains = {
-        column.removeprefix("candidate_"): estimate_metrics(
-            repeats_of(table, column), weights, {"saved": saved}
-        )["saved"]
-        for column in candidates
-        if column != "candidate_prevalence"
+class _Measured(NamedTuple):
+    outcomes: dict[str, OutcomeReport]
+    landmarks: dict[str, LandmarkFit]
+    durability: DurabilityModel | None
+    durability_report: DurabilityReport | None
+
+
+def _measure(
+    cohort: Cohort,
+    validated: Validated,
+    landmarks: Mapping[str, LandmarkFit],
+    weights: NDArray[np.float64],
+    seed: int,
+) -> _Measured:
+    """Durability, and figures with bootstrap intervals of all landmarks and outcomes, side by side."""
+    before = tables_of(validated)
+    now = {landmark: tables_of(fit.validated) for landmark, fit in landmarks.items()}
+    share = _remission_share(before)
+    jobs: list[Any] = [delayed(fit_durability)(cohort, validated.final.model.encoder, seed, share)]
+    jobs += [delayed(report_outcome)(before[name], weights) for name in OUTCOMES]
+    jobs += [
+        delayed(report_landmark)(now[landmark][name], before[name], weights)
+        for landmark in landmarks
+        for name in OUTCOMES
+    ]
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        done: Iterator[Any] = iter(Parallel(n_jobs=-1)(jobs))
+    durability, report = next(done)
+    outcomes = {name: next(done) for name in OUTCOMES}
+    measured = {
+        landmark: replace(fit, outcomes={name: next(done) for name in OUTCOMES})
+        for landmark, fit in landmarks.items()
     }
-    y = repeats[0].y
-    return OutcomeReport(len(y), int(y.sum()), estimate_metrics(repeats, weights), gains, repeats)
+    return _Measured(outcomes, measured, durability, report)
+
+
+def _remission_share(tables: Mapping[str, pd.DataFrame]) -> NDArray[np.float64]:
+    """Probability of remission given response of each patient, out of fold, the mean over the repeats."""
+    means = {name: table.groupby("patient")["probability"].mean() for name, table in tables.items()}
+    ratio = (means["remission"] / means["response"]).sort_index().to_numpy(np.float64)
+    # Two models made the two probabilities: nothing holds their ratio below 1 for each patient.
+    return np.asarray(np.clip(ratio, 0.0, 1.0))
 
 
 def _warnings(
@@ -225,18 +261,3 @@ def _warnings(
                 f"{name.capitalize()}: no skill over plan-wise prevalence is shown (Brier skill {skill})."
             )
     return found
-
-
-def _summarise_outcome(fit: Fit, name: str) -> dict[str, Any]:
-    report, search = fit.outcomes[name], fit.validated.final.searches[name]
-    return {
-        "patients": report.patients,
-        "events": report.events,
-        "metrics": {metric: asdict(estimate) for metric, estimate in report.metrics.items()},
-        "skill_shown": report.skill_shown,
-        "candidate": search.winner,
-        "params": {candidate: dict(params) for candidate, params in search.choice.params.items()},
-        "candidate_in_each_fold": fit.validated.winners[name],
-        "log_loss_saved_by_candidate": {candidate: asdict(gain) for candidate, gain in report.gains.items()},
-        "inner_log_loss": dict(search.losses),
-    }

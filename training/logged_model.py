@@ -1,4 +1,4 @@
-"""The MLflow flavour of a response model: what `mlflow.pyfunc` loads, without pickle."""
+"""The MLflow flavour of a care model, predicting from baseline: what `mlflow.pyfunc` loads, without pickle."""
 
 from __future__ import annotations
 
@@ -58,4 +58,4 @@ class LoggedModel:
 
 def _load_pyfunc(path: str) -> LoggedModel:
     """Entry point by which MLflow loads the model's folder."""
-    return LoggedModel(load_model(Path(path)))
+    return LoggedModel(load_model(Path(path)).baseline)

@@ -15,18 +15,19 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from features.cohort import load_cohort
-from features.cohort_file import load_cohort_file
+from features.cohort_file import BASELINE, load_cohort_file
 from features.errors import UserError
 from features.schema import check_table
 from features.tables import read_table
 from models.candidates import AVERAGE, CANDIDATES
 from models.registry import load_located, locate
 from training.files import check_suffix, write_table, write_text
-from training.fit import Fit, data_digest, fit_cohort, summarise
-from training.scoring import score_frame
+from training.fit import Fit, data_digest, fit_cohort
+from training.printing import print_fit
+from training.scoring import model_at, score_frame
+from training.summary import summarise
 from training.tracking import log_fit, ready_store
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from features.cohort import Cohort
 
-__all__ = ["fit_key", "out_of_fold_table", "print_fit", "run_fit", "run_score"]
+__all__ = ["fit_key", "out_of_fold_table", "run_fit", "run_score"]
 
 
 def run_fit(
@@ -94,7 +95,13 @@ def run_fit(
 
 
 def run_score(
-    model: str, data: str, query: str | None, out: Path, *, probabilities_only: bool = False
+    model: str,
+    data: str,
+    query: str | None,
+    out: Path,
+    *,
+    probabilities_only: bool = False,
+    landmark: str = BASELINE,
 ) -> int:
     """Predict a table and write the predictions.
 
@@ -105,6 +112,8 @@ def run_score(
     data, query : str
     out : Path
     probabilities_only : bool
+    landmark : str
+        From which to predict; the table must have the columns of all predictors known by then.
 
     Returns
     -------
@@ -114,10 +123,10 @@ def run_score(
     Raises
     ------
     UserError
-        If the model, the table or the name of the output is at fault. Nothing is written then.
+        If the model, the landmark, the table or the name of the output is at fault. Nothing is written then.
     """
     check_suffix(out)
-    loaded = load_located(locate(model))
+    loaded = model_at(load_located(locate(model)), landmark)
     frame = check_table(
         loaded.cohort_file, read_table(data, query), "score", origin=data if query is None else "query"
     )
@@ -154,50 +163,19 @@ def out_of_fold_table(fit: Fit) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        `ID, repeat, fold, landmark, outcome, observed, probability, low, high`.
+        `ID, repeat, fold, landmark, outcome, observed, probability, low, high`; at a later landmark the
+        patients who are still in care.
     """
-    source = fit.validated.out_of_fold
-    ids = pd.Series(fit.cohort.ids[source["patient"].to_numpy()])
-    table = source[["repeat", "fold", "outcome", "probability", "low", "high"]].copy()
-    table.insert(0, fit.cohort.file.row_id or "row", ids.to_numpy())
-    table.insert(3, "landmark", "baseline")
-    table.insert(5, "observed", source["observed"].astype("Int64"))
-    return table
-
-
-def print_fit(fit: Fit, console: Console) -> None:
-    """Print patient flow, figures with intervals, candidates, and what to beware of.
-
-    Parameters
-    ----------
-    fit : Fit
-    console : Console
-    """
-    flow, file = fit.cohort.flow, fit.cohort.file
-    excluded = ", ".join(f"{count} with {reason}" for reason, count in flow.excluded.items()) or "none"
-    console.print(f"\n[bold]{file.title}[/bold] ({file.provenance})")
-    console.print(f"Patients: {flow.rows} rows; excluded: {excluded}; {flow.with_endpoint} with an endpoint.")
-    table = Table(title="Out of fold, with 95 % intervals", title_justify="left")
-    table.add_column("")
-    for name, report in fit.outcomes.items():
-        table.add_column(f"{name} ({report.events} of {report.patients})", justify="right")
-    for metric in next(iter(fit.outcomes.values())).metrics:
-        table.add_row(metric.replace("_", " "), *(str(r.metrics[metric]) for r in fit.outcomes.values()))
-    for candidate in dict.fromkeys(c for r in fit.outcomes.values() for c in r.gains):
-        gains = [report.gains.get(candidate) for report in fit.outcomes.values()]
-        used = [fit.validated.final.searches[name].winner == candidate for name in fit.outcomes]
-        cells = [
-            f"{gain or 'not tried'}{' *' if star else ''}" for gain, star in zip(gains, used, strict=True)
-        ]
-        table.add_row(f"log loss saved: {candidate.replace('_', ' ')}", *cells)
-    table.caption = (
-        "log loss saved: against plan-wise prevalence, paired; * the candidate that the model uses"
-    )
-    console.print(table)
-    for warning in fit.warnings:
-        console.print(f"[yellow]![/yellow] {warning}")
-    if file.provenance == "simulated":
-        console.print("[yellow]![/yellow] Simulated patients: these figures say nothing about real ones.")
+    validated = {BASELINE: fit.validated} | {name: at.validated for name, at in fit.landmarks.items()}
+    parts = []
+    for landmark, found in validated.items():
+        source = found.out_of_fold
+        table = source[["repeat", "fold", "outcome", "probability", "low", "high"]].copy()
+        table.insert(0, fit.cohort.file.row_id or "row", fit.cohort.ids[source["patient"].to_numpy()])
+        table.insert(3, "landmark", landmark)
+        table.insert(5, "observed", source["observed"].astype("Int64"))
+        parts.append(table)
+    return pd.concat(parts, ignore_index=True)
 
 
 def _finite(value: Any) -> Any:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from features.cohort import make_ids
 from features.encoding import encode_frame
+from features.errors import UserError
 from models.response_model import OUTCOMES
 
 if TYPE_CHECKING:
@@ -16,11 +17,35 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from models.care_model import CareModel
     from models.response_model import ResponseModel
 
-__all__ = ["output_columns", "score_frame"]
+__all__ = ["model_at", "output_columns", "score_frame"]
 
 _CHUNK: Final = 50_000  # rows at a time: bounds the memory of a large batch
+
+
+def model_at(model: CareModel, landmark: str) -> ResponseModel:
+    """Give the model of a landmark.
+
+    Parameters
+    ----------
+    model : CareModel
+    landmark : str
+
+    Returns
+    -------
+    ResponseModel
+
+    Raises
+    ------
+    UserError
+        If the version has no model of this landmark.
+    """
+    if landmark not in model.landmarks:
+        known = ", ".join(model.landmarks)
+        raise UserError(f"--landmark {landmark}: this version has no such landmark; it has: {known}")
+    return model.landmarks[landmark]
 
 
 def output_columns(model: ResponseModel, *, probabilities_only: bool = False) -> list[str]:
@@ -70,7 +95,7 @@ def score_frame(
     result.insert(0, model.cohort_file.row_id or "row", make_ids(model.cohort_file, frame))
     if model.cohort_file.plan is not None:
         levels = pd.array(model.cohort_file.plan_levels, dtype="str")
-        result.insert(1, "plan", levels.take(rows[:, -1].astype(np.intp)))
+        result.insert(1, "plan", pd.Series(levels.take(rows[:, -1].astype(np.intp))))
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import platform
+import re
 import tempfile
 import warnings
 from contextlib import contextmanager, redirect_stderr
@@ -14,9 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 from features.errors import RegistryError
 from models.registry import DIGEST_TAG, FOLDER, connect, tracking_uri
 from models.storage import save_model
+from training.durability_figure import durability_figure
 from training.figures import calibration_figure, candidates_figure, roc_figure
-from training.fit import summarise
+from training.plan_figures import effects_figure, policy_figure
+from training.run_metrics import durability_metrics, landmark_metrics, stopping_metrics
 from training.scoring import output_columns
+from training.summary import summarise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +29,12 @@ if TYPE_CHECKING:
 
     from models.response_model import ResponseModel
     from training.fit import Fit
+    from training.plan_report import PlanReport
 
 __all__ = ["FIT_KEY_TAG", "log_fit", "promote", "ready_store"]
 
 FIT_KEY_TAG: Final = "fit_key"
+_NO_METRIC_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]")
 _VERSIONS_OF: Final = (
     "treatment-response",
     "numpy",
@@ -93,7 +99,7 @@ def log_fit(fit: Fit, experiment_id: str, fit_key: str) -> tuple[str, str]:
     import mlflow
 
     name = fit.cohort.file.name
-    model = fit.validated.final.model
+    model = fit.model
     with (
         _quiet(),
         mlflow.start_run(experiment_id=experiment_id) as run,
@@ -106,7 +112,7 @@ def log_fit(fit: Fit, experiment_id: str, fit_key: str) -> tuple[str, str]:
             name="model",
             loader_module="training.logged_model",
             data_path=str(folder),
-            signature=_signature(model),
+            signature=_signature(model.baseline),
             pip_requirements=[f"treatment-response=={importlib.metadata.version('treatment-response')}"],
             metadata={"provenance": fit.cohort.file.provenance},
         )
@@ -173,9 +179,32 @@ def _log_results(fit: Fit) -> None:
             roc_figure(report.repeats, report.metrics["auroc"], title), f"figures/{name}_roc.png"
         )
         mlflow.log_figure(candidates_figure(report.gains, used, title), f"figures/{name}_candidates.png")
+    mlflow.log_metrics(landmark_metrics(fit) | stopping_metrics(fit) | durability_metrics(fit))
+    durability = fit.durability_report
+    if fit.durability is not None and durability is not None and durability.effects is not None:
+        title = f"Relapse-free, by maintenance ({file.provenance}). {file.title}"
+        mlflow.log_figure(durability_figure(fit.durability, durability, title), "figures/durability.png")
+    if fit.plans is not None and file.plan is not None:
+        title = f"{{}}, out of fold ({file.provenance}). {file.title}"
+        effects = effects_figure(fit.plans, file.plan.reference, title.format("Plans"))
+        mlflow.log_figure(effects, "figures/plan_effects.png")
+        mlflow.log_figure(policy_figure(fit.plans, title.format("Choosing plans")), "figures/plan_policy.png")
+        mlflow.log_metrics(_plan_metrics(fit.plans))
     mlflow.log_dict(summary, "metrics.json")
     mlflow.log_text(file.text, "cohort.toml")
     mlflow.log_dict({"python": platform.python_version()} | _versions(), "versions.json")
+
+
+def _plan_metrics(report: PlanReport) -> dict[str, float]:
+    """Average differences of plans and the value of choosing, each with its interval."""
+    estimates = {f"difference_{plan}": effect.difference for plan, effect in report.effects.items()}
+    estimates |= {f"policy_{name}": value for name, value in report.values.items()}
+    estimates |= {f"policy_{name}": gain for name, gain in report.gains.items()}
+    found: dict[str, float] = {"choosing_shown": float(report.model.choice.shown)}
+    for name, estimate in estimates.items():
+        key = _NO_METRIC_NAME.sub("_", name)
+        found |= {key: estimate.value, f"{key}_low": estimate.low, f"{key}_high": estimate.high}
+    return found
 
 
 def _versions() -> dict[str, str]:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
+from features.screening import CohortScreen
 from serving.answers import standing_notices
 from serving.openapi import problems
+from serving.safety import SafetyQuestion, describe_questions
+from serving.schemas import observed_predictors
 from serving.state import served_by
 
 if TYPE_CHECKING:
@@ -27,6 +30,14 @@ class OutcomeDescription(BaseModel):
     minimum_baseline: float | None = Field(description="Patients below were not trained on.")
 
 
+class LandmarkDescription(BaseModel):
+    """A point of the course."""
+
+    name: str
+    predicts: bool = Field(description="Whether this version can predict from there.")
+    observed: list[str] = Field(description="What `observed` may hold of it.")
+
+
 class ModelDescription(BaseModel):
     """The served model."""
 
@@ -35,11 +46,15 @@ class ModelDescription(BaseModel):
     digest: str = Field(description="SHA-256 of its files, checked when they were read.")
     title: str
     provenance: str
-    landmark: str
+    landmark: str = Field(description="From which it predicts where nothing has been observed since.")
+    landmarks: list[LandmarkDescription] = Field(description="In the order of the course.")
     level: float = Field(description="Level of intervals and verdicts.")
     plans: dict[str, str] = Field(description="Plans by name, with their texts; empty without plans.")
     reference_plan: str | None
     outcome: OutcomeDescription
+    safety_questions: list[SafetyQuestion] = Field(
+        description="What `safety` may answer, in the order to ask. A question not answered is not a no."
+    )
     candidates: dict[str, str] = Field(description="Learning algorithm of each outcome.")
     notices: list[str]
 
@@ -63,6 +78,14 @@ def _describe(served: Served) -> ModelDescription:
         title=file.title,
         provenance=file.provenance,
         landmark=scorer.landmark,
+        landmarks=[
+            LandmarkDescription(
+                name=landmark,
+                predicts=landmark in served.model.landmarks,
+                observed=[p.name for p in observed_predictors(file) if p.landmark == landmark],
+            )
+            for landmark in file.landmarks
+        ],
         level=scorer.level,
         plans=dict(file.plan.levels) if file.plan else {},
         reference_plan=file.plan.reference if file.plan else None,
@@ -73,6 +96,7 @@ def _describe(served: Served) -> ModelDescription:
             remission_at_most=file.outcome.scale.remission_at_most,
             minimum_baseline=file.outcome.minimum_baseline,
         ),
+        safety_questions=describe_questions(CohortScreen(file).questions),
         candidates={name: outcome.choice.candidate for name, outcome in scorer.model.outcomes.items()},
         notices=standing_notices(file.provenance),
     )

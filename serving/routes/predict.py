@@ -5,48 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
 from pydantic_core import to_json
 
-from serving.answers import Prediction, describe_prediction
+from serving.answers import Prediction, describe_prediction, describe_withheld
+from serving.course import find_course
 from serving.openapi import json_body, problems
 from serving.reading import check_content_type, read_request
-from serving.schemas import encode_request
+from serving.routes.direct import DirectRoute
+from serving.safety import answers_of
+from serving.schemas import encode_request, observed_predictors, values_of
 from serving.state import served_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
+    from features.cohort_file import CohortFile
+    from features.safety import Screen
+    from features.screening import CohortScreen
     from serving.schemas import PredictRequest
 
 __all__ = ["predict_router"]
 
 
-class _DirectRoute(APIRoute):
-    """A route whose endpoint takes the request and gives the response: FastAPI has nothing to solve.
-
-    Dependencies would cost a tenth of a prediction; the route stays in the OpenAPI document.
-    """
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[None, None, Response]]:
-        """Give the endpoint itself."""
-        endpoint: Callable[[Request], Coroutine[None, None, Response]] = self.endpoint
-        return endpoint
-
-
-def predict_router(model: type[PredictRequest]) -> APIRouter:
+def predict_router(model: type[PredictRequest], screen: CohortScreen) -> APIRouter:
     """Make the route that predicts.
 
     Parameters
     ----------
     model : type of PredictRequest
         Of the served model's cohort.
+    screen : CohortScreen
+        Of the same cohort.
 
     Returns
     -------
     APIRouter
     """
-    router = APIRouter(tags=["prediction"], route_class=_DirectRoute)
+    router = APIRouter(tags=["prediction"], route_class=DirectRoute)
 
     # The body is read from the request itself and validated straight from its bytes, once. `async`,
     # because the work takes less time than handing it to a thread would.
@@ -57,14 +50,41 @@ def predict_router(model: type[PredictRequest]) -> APIRouter:
         openapi_extra=json_body(model),
     )
     async def predict(request: Request) -> Response:
-        """Likelihood of response and remission, with interval, verdict and what they rest on."""
+        """Likelihood of response and remission, with interval, verdict and what they rest on.
+
+        From baseline; with measurements in `observed`, from the latest landmark of which there is one.
+        """
         served = served_by(request)
         check_content_type(request.headers.get("content-type"))
         cohort_file = served.scorer.cohort_file
         asked = read_request(await request.body(), model, cohort_file)
-        answer = served.scorer.answer(encode_request(cohort_file, asked), drivers=asked.drivers)
-        return Response(
-            to_json(describe_prediction(served, asked.plan, answer)), media_type="application/json"
-        )
+        row = encode_request(cohort_file, asked)
+        found = None
+        if asked.safety is not None or screen.predictors_can_block:
+            found = _screen(screen, cohort_file, asked)
+            if _is_against(found, asked.plan):
+                withheld = describe_withheld(served, asked.plan, row, found)
+                return Response(to_json(withheld), media_type="application/json")
+        course = find_course(served, asked)
+        if course is None:
+            answer = served.scorer.answer(row, drivers=asked.drivers)
+            described = describe_prediction(served, asked.plan, answer, screen=found)
+        else:
+            answer = course.scorer.answer(course.row, drivers=asked.drivers)
+            before = served.scorer.answer(row, drivers=False)
+            described = describe_prediction(served, asked.plan, answer, course, before, found)
+        return Response(to_json(described), media_type="application/json")
 
     return router
+
+
+def _screen(screen: CohortScreen, cohort_file: CohortFile, asked: PredictRequest) -> Screen:
+    patient = values_of(asked.patient, cohort_file.baseline_predictors)
+    if asked.observed is not None:
+        patient |= values_of(asked.observed, observed_predictors(cohort_file))
+    return screen.screen(answers_of(asked.safety), patient)
+
+
+def _is_against(screen: Screen, plan: str | None) -> bool:
+    """Whether safety outranks the probability: a danger sign, or a contraindication of the plan."""
+    return screen.stops or (plan is not None and plan in screen.excluded)

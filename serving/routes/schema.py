@@ -29,10 +29,15 @@ def schema_router(model: type[PredictRequest]) -> APIRouter:
     router = APIRouter(tags=["model"])
     whole = model.model_json_schema()
     document = {"$schema": DIALECT, **whole["$defs"]["Patient"]}
+    if whole["$defs"]["Observed"].get("properties"):
+        document["$defs"] = {"Observed": whole["$defs"]["Observed"]}
 
     @router.get("/v1/schema", summary="JSON Schema of a patient")
     async def schema() -> dict[str, Any]:
-        """Predictors with titles, units (`x-unit`), ranges and levels, as JSON Schema 2020-12."""
+        """Predictors with titles, units (`x-unit`), ranges and levels, as JSON Schema 2020-12.
+
+        Under `$defs`, where the model has later landmarks, the schema of `observed` as `Observed`.
+        """
         return document
 
     return router

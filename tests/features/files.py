@@ -3,6 +3,7 @@
 import pandas as pd
 
 from features.cohort_file import CohortFile, parse_cohort_file
+from features.cohort_file_model import MAINTENANCE
 
 COHORT = """
 name = "small"
@@ -83,6 +84,9 @@ def make_table(rows: int = 8) -> dict[str, list[object]]:
         "trauma": [str(i % 3) for i in range(rows)],
         "crp": [f"{i % 7}.5" for i in range(rows)],
         "madrs_day_1": [str(20 + i % 5) for i in range(rows)],
+        "weeks": [f"{4 + i % 9}.5" if i % 2 else "" for i in range(rows)],
+        "relapsed": [str(i % 4 // 3) if i % 2 else "" for i in range(rows)],
+        "maintenance": [MAINTENANCE[i // 2 % 4] if i % 2 else "" for i in range(rows)],
     }
 
 

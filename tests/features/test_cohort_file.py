@@ -1,4 +1,5 @@
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -313,3 +314,80 @@ def test_no_value_of_any_type_breaks_the_reading(literal: str) -> None:
 def test_no_section_of_a_wrong_type_breaks_the_reading(text: str) -> None:
     with pytest.raises(CohortFileError, match="problems"):
         parse_cohort_file(text, "small.toml")
+
+
+FUTILITY = """
+[futility]
+checks = ["madrs_day_1", "madrs_session_3", "madrs_session_4"]
+improvement = 0.2
+consecutive = 2
+decisive = "madrs_session_4"
+landmark = "day_1"
+plans = ["spray"]
+text = "The rule in words."
+source = "A paper."
+"""
+
+
+def with_futility(old: str = "", new: str = "") -> str:
+    assert not old or FUTILITY.count(old) == 1, old
+    return COHORT + (FUTILITY.replace(old, new) if old else FUTILITY)
+
+
+def test_a_futility_rule_is_read() -> None:
+    rule = parse_cohort_file(with_futility(), "small.toml").futility
+    assert rule is not None
+    assert rule.checks == ("madrs_day_1", "madrs_session_3", "madrs_session_4")
+    assert (rule.improvement, rule.consecutive, rule.decisive) == (0.2, 2, "madrs_session_4")
+    assert (rule.landmark, rule.plans) == ("day_1", ("spray",))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("improvement = 0.2", "improvement = 20", "improvement: must be a share between 0 and 1, got 20"),
+        ("consecutive = 2", "consecutive = 4", "consecutive: must be a whole number from 1 to the number"),
+        ("consecutive = 2", "consecutive = 1.5", "consecutive: must be a whole number from 1 to the number"),
+        (
+            'decisive = "madrs_session_4"',
+            'decisive = "madrs_session_9"',
+            "decisive: 'madrs_session_9' is none of the checks; did you mean 'madrs_session_",
+        ),
+        (
+            'landmark = "day_1"',
+            'landmark = "baseline"',
+            "landmark: 'baseline' is no later landmark; allowed: day_1",
+        ),
+        ('plans = ["spray"]', 'plans = ["nose"]', "plans: 'nose' is not a plan of [plan.levels]"),
+        ('plans = ["spray"]', "", "plans: is missing: the plans that the rule was made for"),
+        ('"madrs_session_3"', '"madrs_end"', "checks: 'madrs_end' is the [outcome] endpoint already"),
+        ('"madrs_session_3"', '"crp"', "checks: the predictor 'crp' must be a number that is known after"),
+        ('source = "A paper."', "", "source: is missing"),
+        ("consecutive = 2", "consecutives = 2", "unknown key 'consecutives'; did you mean 'consecutive'?"),
+    ],
+)
+def test_a_wrong_futility_rule_is_refused(old: str, new: str, problem: str) -> None:
+    with pytest.raises(CohortFileError, match=re.escape(f"[futility] {problem}")):
+        parse_cohort_file(with_futility(old, new), "small.toml")
+
+
+def test_at_a_landmark_what_is_known_by_then_counts_as_baseline() -> None:
+    text = COHORT.replace('["baseline", "day_1"]', '["baseline", "day_1", "week_2"]')
+    text += '[predictors.madrs_week_2]\nkind = "number"\nlandmark = "week_2"\n'
+    cohort_file = parse_cohort_file(text, "small.toml")
+    before = [p.name for p in cohort_file.baseline_predictors]
+    assert [p.name for p in cohort_file.later_predictors] == ["madrs_day_1", "madrs_week_2"]
+    known = {
+        landmark: [p.name for p in cohort_file.at(landmark).baseline_predictors]
+        for landmark in cohort_file.landmarks
+    }
+    assert known == {
+        "baseline": before,
+        "day_1": [*before, "madrs_day_1"],
+        "week_2": [*before, "madrs_day_1", "madrs_week_2"],
+    }
+    for landmark in cohort_file.landmarks:
+        at = cohort_file.at(landmark)
+        assert (at.later_predictors, at.text, at.plan) == ((), cohort_file.text, cohort_file.plan)
+    with pytest.raises(ValueError, match="no landmark 'day_9'; there are: baseline, day_1, week_2"):
+        cohort_file.at("day_9")

@@ -1,9 +1,11 @@
 import pytest
 
 from features.errors import (
+    AnswersError,
     ArtefactError,
     CohortFileError,
     RegistryError,
+    ScheduleError,
     TableError,
     TrainingDataError,
     UserError,
@@ -11,7 +13,16 @@ from features.errors import (
 
 
 @pytest.mark.parametrize(
-    "kind", [ArtefactError, CohortFileError, RegistryError, TableError, TrainingDataError]
+    "kind",
+    [
+        AnswersError,
+        ArtefactError,
+        CohortFileError,
+        RegistryError,
+        ScheduleError,
+        TableError,
+        TrainingDataError,
+    ],
 )
 def test_each_mistake_of_a_user_has_the_same_base(kind: type[Exception]) -> None:
     # The command line catches this one class to print a message instead of a traceback.

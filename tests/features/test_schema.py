@@ -41,6 +41,9 @@ def test_a_good_table_gets_its_types() -> None:
         "trauma": "category",
         "crp": "float64",
         "madrs_day_1": "float64",
+        "weeks": "float64",
+        "relapsed": "float64",
+        "maintenance": "category",
     }
     assert checked["plan"].cat.categories.tolist() == ["spray", "pill"]
 

@@ -12,9 +12,11 @@ from scipy.special import expit
 
 from features.cohort import Cohort, make_cohort
 from features.cohort_file import CohortFile
+from features.cohort_file_model import BASELINE, MAINTENANCE
 from features.preprocessing import EncodePredictors
 from models.calibration import Recalibration
 from models.candidates import AVERAGE, CANDIDATES, Params
+from models.care_model import CareModel
 from models.conformal import ConformalBounds
 from models.inputs import Inputs, TrainingSet
 from models.plan_design import PlanDesign
@@ -62,6 +64,7 @@ def make_trial(patients: int, seed: int, *, gaps: bool = True, signal: float = 1
             "crp": crp,
             "madrs_day_1": start - 2,
         }
+        | _make_follow_up(responds, age, end <= 10, seed)
     ).astype("str")
     if gaps:
         for name, share in {
@@ -74,6 +77,23 @@ def make_trial(patients: int, seed: int, *, gaps: bool = True, signal: float = 1
         }.items():
             table.loc[rng.random(patients) < share, name] = ""
     return Trial(table, truth)
+
+
+def _make_follow_up(
+    responds: NDArray[np.bool_], age: NDArray[np.int64], remits: NDArray[np.bool_], seed: int
+) -> dict[str, NDArray[np.object_]]:
+    """Weeks to relapse: remission, youth and maintenance protect; without remission maintenance is denser."""
+    rng = np.random.default_rng([seed, 1])  # its own, so that the columns before it stay what they were
+    level = np.clip(rng.integers(0, 4, len(age)) + rng.integers(0, 2, len(age)) - remits, 0, 3)
+    hazard = 0.06 * np.exp(0.03 * (age - 50) - 0.8 * remits - 0.4 * level)
+    relapse, contact = rng.exponential(1 / hazard), np.minimum(rng.exponential(90, len(age)), 52)
+    weeks = np.minimum(relapse, contact).round(2)
+    columns = {
+        "weeks": weeks,
+        "relapsed": (relapse <= contact).astype(int),
+        "maintenance": np.array(MAINTENANCE)[level],
+    }
+    return {name: np.where(responds, values.astype(object), "") for name, values in columns.items()}
 
 
 @cache
@@ -103,29 +123,40 @@ def make_set(
     return TrainingSet(Inputs(EncodePredictors(file).fit(rows), rows), y, groups)
 
 
-def fresh_rows(patients: int = 150, seed: int = 2, *, gaps: bool = True) -> NDArray[np.float64]:
+def fresh_rows(
+    patients: int = 150, seed: int = 2, *, gaps: bool = True, landmark: str = BASELINE
+) -> NDArray[np.float64]:
     """Patients whom no model has seen; the first has no value but the plan and the baseline score."""
-    rows = small_cohort(patients, seed, gaps=gaps).rows.copy()
+    cohort = small_cohort(patients, seed, gaps=gaps)
+    rows = (cohort if landmark == BASELINE else cohort.at(landmark)).rows.copy()
     if gaps:
         rows[0, [0, 1, 2, 3, 5]] = np.nan
     return rows
 
 
 @cache
-def small_model(candidate: str) -> ResponseModel:
+def small_model(candidate: str, landmark: str = BASELINE) -> ResponseModel:
     """A response model with a fixed candidate, default settings and a recalibration that does something."""
     cohort = small_cohort()
+    if landmark != BASELINE:
+        cohort = cohort.at(landmark)
     known = ~np.isnan(cohort.response)
     rows = cohort.rows[known]
     members = {name: params for name, params in DEFAULTS.items() if name != "prevalence"}
     params = members if candidate == AVERAGE else {candidate: DEFAULTS[candidate]}
     choice = Choice(candidate, params, Recalibration(0.1, 0.8), ConformalBounds(0.6, 0.4))
-    inputs = Inputs(EncodePredictors(FILE).fit(rows), rows)
+    inputs = Inputs(EncodePredictors(cohort.file).fit(rows), rows)
     observed = dict(zip(OUTCOMES, (cohort.response, cohort.remission), strict=True))
     return ResponseModel(
         inputs.encoder,
         {name: fit_outcome(TrainingSet(inputs, y[known]), choice, seed=3) for name, y in observed.items()},
     )
+
+
+@cache
+def care_model(candidate: str) -> CareModel:
+    """Models of baseline and day 1."""
+    return CareModel({name: small_model(candidate, name) for name in FILE.landmarks})
 
 
 def dense_design(matrix: NDArray[np.float64]) -> PlanDesign:

@@ -11,7 +11,7 @@ import pytest
 from features.errors import ArtefactError, RegistryError
 from models.registry import DIGEST_TAG, connect, load_located, locate, tracking_uri
 from models.storage import digest_of, save_model
-from tests.models.small import small_model
+from tests.models.small import care_model
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,10 @@ def store(empty_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_folder_is_a_model(tmp_path: Path) -> None:
-    digest = save_model(small_model("ridge"), tmp_path / "mine")
+    digest = save_model(care_model("ridge"), tmp_path / "mine")
     located = locate(str(tmp_path / "mine"))
     assert (located.name, located.version, located.digest) == ("mine", "local", digest)
-    assert load_located(located).cohort_file == small_model("ridge").cohort_file
+    assert load_located(located).cohort_file == care_model("ridge").cohort_file
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def register(folder: Path, tags: dict[str, str]) -> str:
 
 def test_a_version_is_found_by_alias_and_by_number_and_checked(store: str, tmp_path: Path) -> None:
     folder = tmp_path / "files"
-    digest = save_model(small_model("ridge"), folder)
+    digest = save_model(care_model("ridge"), folder)
     version = register(folder, {DIGEST_TAG: digest})
     for uri in ("models:/small@champion", f"models:/small/{version}"):
         located = locate(uri)
@@ -110,20 +110,20 @@ def test_a_version_is_found_by_alias_and_by_number_and_checked(store: str, tmp_p
         locate("models:/small@challenger")
     # Somebody swaps the files behind the registry.
     (stored,) = (tmp_path / "artifacts").rglob("manifest.json")
-    save_model(small_model("prevalence"), stored.parent)
+    save_model(care_model("prevalence"), stored.parent)
     with pytest.raises(ArtefactError, match="is not the one that was registered"):
         load_located(locate("models:/small@champion"))
 
 
 def test_a_version_without_a_digest_is_refused(store: str, tmp_path: Path) -> None:
-    save_model(small_model("ridge"), tmp_path / "files")
+    save_model(care_model("ridge"), tmp_path / "files")
     register(tmp_path / "files", {})
     with pytest.raises(ArtefactError, match="version 1 of small has no recorded digest; fit it again"):
         locate("models:/small@champion")
 
 
 def test_a_version_whose_files_are_gone_is_refused(store: str, tmp_path: Path) -> None:
-    digest = save_model(small_model("ridge"), tmp_path / "files")
+    digest = save_model(care_model("ridge"), tmp_path / "files")
     register(tmp_path / "files", {DIGEST_TAG: digest})
     shutil.rmtree(tmp_path / "artifacts")
     with pytest.raises(

@@ -3,40 +3,70 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from features.cohort_file_model import Futility
 from features.errors import ArtefactError
+from models.care_model import CareModel
 from models.response_model import OUTCOMES
+from models.stopping import Share, StoppingRule
 from models.storage import FORMAT, digest_of, load_model, save_model
-from tests.models.small import NAMES, fresh_rows, small_model
+from tests.models.small import FILE, NAMES, care_model, fresh_rows, small_model
 
 
 @pytest.fixture
 def saved(tmp_path: Path) -> Path:
-    save_model(small_model("average"), tmp_path / "model")
+    save_model(care_model("average"), tmp_path / "model")
     return tmp_path / "model"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_loaded_model_predicts_what_the_saved_one_did_to_the_last_bit(name: str, tmp_path: Path) -> None:
-    model, rows = small_model(name), fresh_rows()
-    loaded = load_model(tmp_path / "m", save_model(model, tmp_path / "m"))
-    assert loaded.cohort_file == model.cohort_file
-    for outcome in OUTCOMES:
-        ours, theirs = model.outcomes[outcome], loaded.outcomes[outcome]
-        np.testing.assert_array_equal(theirs.predict(loaded.inputs(rows)), ours.predict(model.inputs(rows)))
-        np.testing.assert_array_equal(theirs.drivers(loaded.inputs(rows)), ours.drivers(model.inputs(rows)))
-        assert theirs.average == ours.average
-        assert theirs.choice == ours.choice
+    whole = care_model(name)
+    loaded_whole = load_model(tmp_path / "m", save_model(whole, tmp_path / "m"))
+    assert loaded_whole.cohort_file == whole.cohort_file == FILE
+    assert list(loaded_whole.landmarks) == ["baseline", "day_1"]
+    for landmark, model in whole.landmarks.items():
+        loaded, rows = loaded_whole.landmarks[landmark], fresh_rows(landmark=landmark)
+        assert loaded.cohort_file == model.cohort_file
+        for outcome in OUTCOMES:
+            ours, theirs = model.outcomes[outcome], loaded.outcomes[outcome]
+            inputs, again = model.inputs(rows), loaded.inputs(rows)
+            np.testing.assert_array_equal(theirs.predict(again), ours.predict(inputs))
+            np.testing.assert_array_equal(theirs.drivers(again), ours.drivers(inputs))
+            assert theirs.average == ours.average
+            assert theirs.choice == ours.choice
+
+
+def test_a_model_without_later_landmarks_and_parts_comes_back_without_them(tmp_path: Path) -> None:
+    save_model(CareModel({"baseline": small_model("ridge")}), tmp_path)
+    loaded = load_model(tmp_path)
+    assert list(loaded.landmarks) == ["baseline"]
+    assert (loaded.plans, loaded.durability, loaded.stopping) == (None, None, None)
+
+
+def test_a_stopping_rule_comes_back_as_it_was(tmp_path: Path) -> None:
+    rule = Futility(("a", "b", "c"), 0.2, 2, "c", "day_1", ("spray",), "in words", "a paper")
+    stopping = StoppingRule(rule, 0.0, Share(3, 10), Share(7, 20), Share(2, 10), 1 / 3)
+    model = CareModel(care_model("ridge").landmarks, stopping=stopping)
+    digest = save_model(model, tmp_path / "a")
+    loaded = load_model(tmp_path / "a")
+    assert loaded.stopping == stopping
+    assert save_model(loaded, tmp_path / "b") == digest
+    other = CareModel(model.landmarks, stopping=replace(stopping, caught=Share(8, 20)))
+    # The digest covers every part: another count, another model.
+    assert save_model(other, tmp_path / "c") != digest
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_model_saved_twice_has_one_digest(name: str, tmp_path: Path) -> None:
-    model = small_model(name)
+    model = care_model(name)
     first, second = (save_model(model, tmp_path / folder) for folder in ("a", "b"))
     assert first == second
     # And once more, from what was loaded.
@@ -44,13 +74,13 @@ def test_the_same_model_saved_twice_has_one_digest(name: str, tmp_path: Path) ->
 
 
 def test_models_that_differ_have_digests_that_differ(tmp_path: Path) -> None:
-    digests = {save_model(small_model(name), tmp_path / name) for name in NAMES}
+    digests = {save_model(care_model(name), tmp_path / name) for name in NAMES}
     assert len(digests) == len(NAMES)
 
 
 def test_no_file_is_a_pickle(saved: Path) -> None:
     names = {path.name for path in saved.iterdir()}
-    trees = {f"{outcome}-score-{i}.ubj" for outcome in OUTCOMES for i in (2, 3)}
+    trees = {f"{at}-{outcome}-score-{i}.ubj" for at in (0, 1) for outcome in OUTCOMES for i in (2, 3)}
     assert names == {"cohort.toml", "model.json", "arrays.npz", "manifest.json"} | trees
     with np.load(saved / "arrays.npz", allow_pickle=False) as arrays:
         assert len(arrays.files) > 10
@@ -79,6 +109,12 @@ def replace_consistently(folder: Path, name: str, content: bytes) -> None:
     rewrite(folder, lambda m: m["files"].update({name: sha256(content).hexdigest()}))  # type: ignore[attr-defined]
 
 
+def edit_numbers(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    text = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    change(text)
+    replace_consistently(folder, "model.json", json.dumps(text).encode())
+
+
 def flip_a_byte(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -99,7 +135,7 @@ def empty(folder: Path) -> None:
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no arrays": (lambda f: (f / "arrays.npz").unlink(), r"is not whole: arrays\.npz is missing"),
-    "no booster": (lambda f: (f / "response-score-2.ubj").unlink(), r"response-score-2\.ubj is missing"),
+    "no booster": (lambda f: (f / "0-response-score-2.ubj").unlink(), r"0-response-score-2\.ubj is missing"),
     "no manifest": (lambda f: (f / "manifest.json").unlink(), r"holds no model: manifest\.json is missing"),
     "empty folder": (empty, r"holds no model: manifest\.json is missing"),
     "no folder": (shutil.rmtree, r"holds no model: manifest\.json is missing"),
@@ -112,7 +148,10 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         r"was changed .*: model\.json",
     ),
     "a changed cohort file": (lambda f: flip_a_byte(f / "cohort.toml"), r"was changed .*: cohort\.toml"),
-    "a changed booster": (lambda f: flip_a_byte(f / "remission-score-3.ubj"), r"was changed .*: remission"),
+    "a changed booster": (
+        lambda f: flip_a_byte(f / "1-remission-score-3.ubj"),
+        r"was changed .*: 1-remission",
+    ),
     "another format": (
         lambda f: rewrite(f, lambda m: m.update(format=99)),
         f"has format 99; this version reads format {FORMAT}",
@@ -139,13 +178,30 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
         "cannot be read",
     ),
     "a booster that is none": (
-        lambda f: replace_consistently(f, "response-score-2.ubj", b"no booster"),
+        lambda f: replace_consistently(f, "0-response-score-2.ubj", b"no booster"),
         "cannot be read",
     ),
     "numbers that are a list": (lambda f: replace_consistently(f, "model.json", b"[]"), "cannot be read"),
-    "numbers without outcomes": (
-        lambda f: replace_consistently(f, "model.json", b'{"outcomes": []}'),
+    "numbers without landmarks": (
+        lambda f: replace_consistently(f, "model.json", b'{"landmarks": [], "parts": {}}'),
         "cannot be read",
+    ),
+    "numbers without the baseline": (
+        lambda f: edit_numbers(f, lambda text: text["landmarks"].pop("baseline")),
+        "cannot be read: ValueError: its landmarks are not those of its cohort file",
+    ),
+    "a landmark that the cohort file does not know": (
+        lambda f: edit_numbers(f, lambda text: text["landmarks"].update(day_9=text["landmarks"]["day_1"])),
+        "cannot be read: ValueError: its landmarks are not those of its cohort file",
+    ),
+    "numbers without parts": (lambda f: edit_numbers(f, lambda text: text.pop("parts")), "cannot be read"),
+    "a part that is none": (
+        lambda f: edit_numbers(f, lambda text: text["parts"].update(stopping={"rule": {}})),
+        "cannot be read",
+    ),
+    "the first format": (
+        lambda f: rewrite(f, lambda m: m.update(format=1)),
+        "has format 1; this version reads format 2",
     ),
     "another cohort file": (
         lambda f: replace_consistently(f, "cohort.toml", b'name = "x"'),

@@ -11,7 +11,8 @@ from features.cohort import load_cohort, make_cohort
 from features.cohort_file import load_cohort_file
 from models.response_model import OUTCOMES
 from tests.real_data.data import HERE, find_table, load_beat_the_blues
-from training.fit import Fit, fit_cohort, summarise
+from training.fit import Fit, fit_cohort
+from training.summary import summarise
 
 
 @cache

@@ -22,19 +22,28 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from features.cohort import Cohort, make_cohort
 from features.cohort_file import CohortFile, parse_cohort_file
 from features.simulation import simulate
+from models.care_model import CareModel
 from models.registry import locate
+from models.response_model import ResponseModel
 from models.storage import save_model
 from serving.app import create_app
 from serving.loading import Served, load_served
 from serving.settings import Settings
 from training.cross_validation import Patients, fit_model
+from training.stopping import measure_stopping
 
 
 def fit_and_save(cohort: Cohort, folder: Path) -> Path:
     # One thread: on a busy machine, threads that wait for each other make this small fit take minutes.
     with threadpool_limits(1):
-        save_model(fit_model(Patients.from_cohort(cohort), 5, only="ridge").model, folder)
+        landmarks = {name: fit_at(cohort, name) for name in cohort.file.landmarks}
+    save_model(CareModel(landmarks, stopping=measure_stopping(cohort, None)), folder)
     return folder
+
+
+def fit_at(cohort: Cohort, landmark: str) -> ResponseModel:
+    known = cohort if landmark == "baseline" else cohort.at(landmark)
+    return fit_model(Patients.from_cohort(known), 5, only="ridge").model
 
 
 @pytest.fixture(scope="session")

@@ -84,20 +84,44 @@ BAD_FIELDS: dict[str, tuple[bytes, str, list[tuple[str, str]]]] = {
         [
             (
                 "/patient/madrs_day_1",
-                "is known only from day_1 on, and this version predicts from baseline only; leave it out",
+                "is known only at day_1: it stands in `observed`, beside `patient`",
             )
         ],
     ),
-    "observed": (
-        text(more=', "observed": {"madrs_day_1": 18.25}'),
+    "observed too high": (
+        text(more=', "observed": {"madrs_day_1": 60.25}'),
+        "60.25",
+        [("/observed/madrs_day_1", "must be a number from 0 to 60")],
+    ),
+    "observed text": (
+        text(more=', "observed": {"madrs_session_4": "18"}'),
+        "18",
+        [("/observed/madrs_session_4", "must be a number from 0 to 60")],
+    ),
+    "observed boolean": (
+        text(more=', "observed": {"madrs_week_2": true}'),
+        "true",
+        [("/observed/madrs_week_2", "must be a number from 0 to 60")],
+    ),
+    "unknown measurement": (
+        text(more=', "observed": {"madrs_day_17": 18.25}'),
         "18.25",
         [
             (
                 "/observed",
-                "this version predicts from baseline only; "
-                "leave `observed` out for the prediction at baseline",
+                "holds an unknown measurement; the nearest known one is `madrs_day_1` (all: GET /v1/model)",
             )
         ],
+    ),
+    "baseline predictor observed": (
+        text(more=', "observed": {"age": 46.25}'),
+        "46.25",
+        [("/observed/age", "is known before treatment: it stands in `patient`")],
+    ),
+    "observed no object": (
+        text(more=', "observed": [18.25]'),
+        "18.25",
+        [("/observed", "must be an object of later measurements (GET /v1/model)")],
     ),
     "wrong plan": (
         text(plan='"plan": "leeches"'),

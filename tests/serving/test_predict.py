@@ -80,7 +80,8 @@ def test_prediction_holds_what_is_promised(
     assert response.headers["cache-control"] == "no-store"
     answer = response.json()
     assert list(answer) == [
-        "prediction_id", "model", "plan", "response", "remission", "verdict", "inputs", "drivers", "notices",
+        "prediction_id", "model", "plan", "response", "remission", "verdict", "inputs", "drivers", "course",
+        "notices",
     ]  # fmt: skip
     assert uuid.UUID(answer["prediction_id"]).version == 4
     assert answer["model"] == {
@@ -90,6 +91,7 @@ def test_prediction_holds_what_is_promised(
         "landmark": "baseline",
     }
     assert answer["plan"] == "iv_ketamine"
+    assert answer["course"] is None
     low, high = answer["response"]["interval"]
     assert 0 < low < answer["response"]["probability"] < high < 1
     assert answer["response"]["level"] == 0.9

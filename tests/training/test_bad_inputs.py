@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from models.registry import connect
 from models.storage import save_model
 from tests.features.files import COHORT
-from tests.models.small import make_trial, small_model
+from tests.models.small import care_model, make_trial
 from tests.training.commands import call
 
 FIT = ["fit", "--cohort", "cohort.toml", "--data", "cohort.csv", "--out", "out"]
@@ -209,7 +209,7 @@ def test_bad_input_is_refused_with_its_reason_and_nothing_is_written(
     (bad.table(table) if bad.table else table).to_csv(tmp_path / "cohort.csv", index=False)
     if bad.content is not None:
         (tmp_path / "cohort.csv").write_bytes(bad.content)
-    save_model(small_model("ridge"), tmp_path / "model")
+    save_model(care_model("ridge"), tmp_path / "model")
     if bad.prepare:
         bad.prepare(tmp_path)
     before, known = listing(tmp_path), recorded(empty_store)
@@ -233,7 +233,7 @@ def test_the_input_that_is_changed_is_a_good_one(tmp_path: Path, monkeypatch: py
     """Otherwise each case above could fail for another reason."""
     monkeypatch.chdir(tmp_path)
     make_trial(60, 5).table.to_csv("cohort.csv", index=False)
-    save_model(small_model("ridge"), tmp_path / "model")
+    save_model(care_model("ridge"), tmp_path / "model")
     result = call(*SCORE)
     assert result.code == 0, result.err
     assert (tmp_path / "predictions.csv").is_file()

@@ -16,9 +16,9 @@ from training.cross_validation import (
     Patients,
     Validated,
     _outer_fold,
-    _outer_splits,
     cross_validate,
     fit_model,
+    make_outer_splits,
 )
 
 
@@ -57,7 +57,7 @@ def test_outer_folds_never_part_a_group_nor_train_on_a_patient_without_endpoint(
     people = patients()
     assert people.groups is not None
     seen: list[int] = []
-    for train, test in _outer_splits(people, seed):
+    for train, test in make_outer_splits(people, seed):
         assert set(people.groups[train]).isdisjoint(people.groups[test])
         assert set(train) <= set(people.known.tolist())
         seen += test.tolist()
@@ -101,7 +101,7 @@ def test_two_runs_with_one_seed_agree_to_the_last_digit() -> None:
 @pytest.mark.slow
 def test_two_runs_of_the_whole_search_with_one_seed_agree_to_the_last_digit() -> None:
     people = patients(160, 4, groups=False)
-    splits = [_outer_splits(people, 3)[:2]]
+    splits = [make_outer_splits(people, 3)[:2]]
     first, second = (cross_validate(people, seed=3, splits=splits) for _ in range(2))
     pd.testing.assert_frame_equal(first.out_of_fold, second.out_of_fold, check_exact=True)
     assert first.winners == second.winners
@@ -116,7 +116,7 @@ def with_outcomes(people: Patients, outcomes: dict[str, NDArray[np.float64]]) ->
 @pytest.mark.parametrize("candidate", ["ridge", "xgboost", "prevalence"])
 def test_outcomes_of_a_folds_test_patients_do_not_reach_their_predictions(candidate: str) -> None:
     people = patients(groups=False)
-    split = _outer_splits(people, 5)[0]
+    split = make_outer_splits(people, 5)[0]
     _, test = split
     flipped = {name: y.copy() for name, y in people.outcomes.items()}
     for y in flipped.values():
@@ -132,7 +132,7 @@ def test_outcomes_of_a_folds_test_patients_do_not_reach_their_predictions(candid
 
 def test_values_of_a_folds_test_patients_do_not_reach_what_is_learned() -> None:
     people = patients(groups=False)
-    split = _outer_splits(people, 5)[0]
+    split = make_outer_splits(people, 5)[0]
     _, test = split
     rows = people.rows.copy()
     rows[test[1:], :-1] = 77.0
@@ -170,7 +170,7 @@ def test_real_signal_is_found_out_of_fold() -> None:
 
 def test_progress_counts_every_fit() -> None:
     calls: list[tuple[int, int]] = []
-    splits = [_outer_splits(patients(), 3)[:2]]
+    splits = [make_outer_splits(patients(), 3)[:2]]
     cross_validate(
         patients(), 3, "prevalence", splits=splits, progress=lambda done, of: calls.append((done, of))
     )

@@ -16,7 +16,7 @@ from models.response_model import OUTCOMES, ResponseModel
 from models.scorer import Scorer
 from models.storage import save_model
 from tests.features.files import COHORT
-from tests.models.small import FILE, make_trial, small_model
+from tests.models.small import FILE, care_model, make_trial, small_model
 from training import scoring
 from training.files import write_table
 from training.run import run_score
@@ -93,7 +93,7 @@ def test_without_a_row_id_rows_are_counted_from_zero() -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    save_model(small_model("ridge"), folder)
+    save_model(care_model("ridge"), folder)
     return folder
 
 

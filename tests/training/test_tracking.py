@@ -49,6 +49,9 @@ def test_there_is_one_finished_run(store: FittedStore, client: MlflowClient) -> 
         for metric in METRICS:
             low, value, high = (metrics[f"{outcome}_{metric}{end}"] for end in ("_low", "", "_high"))
             assert low <= value <= high, metric
+        for metric in ("auroc", "brier", "log_loss", "auroc_gain", "log_loss_gain"):
+            low, value, high = (metrics[f"day_1_{outcome}_{metric}{end}"] for end in ("_low", "", "_high"))
+            assert low <= value <= high, metric
     assert tags["provenance"] == "observational"
     assert tags["data_digest"] == data_digest(make_cohort(FILE, read_table(str(store.folder / "cohort.csv"))))
 
@@ -110,7 +113,7 @@ def test_the_signature_names_inputs_and_outputs(store: FittedStore, client: Mlfl
     assert {p.name for p in FILE.baseline_predictors} | {"plan"} <= set(inputs)
     assert "madrs_day_1" not in inputs
     assert "madrs_end" not in inputs
-    model = load_located(locate(store.model))
+    model = load_located(locate(store.model)).baseline
     assert signature.outputs.input_names() == ["id", *output_columns(model)]
 
 
@@ -121,7 +124,7 @@ def test_the_logged_model_predicts_what_score_does(
     logged = mlflow.pyfunc.load_model(store.model)
     table = make_trial(50, 33).table
     checked = check_table(FILE, table, "score")
-    expected = score_frame(load_located(locate(store.model)), checked)
+    expected = score_frame(load_located(locate(store.model)).baseline, checked)
     # As a data scientist has it: numbers as numbers, levels as text.
     given = checked.assign(sex=table["sex"].replace("", None), trauma=table["trauma"].replace("", None))
     given = given.assign(plan=table["plan"]) if typed else given.astype({"plan": "str"})
@@ -141,7 +144,7 @@ def test_score_by_alias_writes_what_the_model_says(store: FittedStore, tmp_path:
     assert "50 predictions" in result.out
     found = pd.read_csv(tmp_path / "p.csv", keep_default_na=False)
     frame = check_table(FILE, make_trial(50, 33).table, "score")
-    expected = score_frame(load_located(locate(store.model)), frame)
+    expected = score_frame(load_located(locate(store.model)).baseline, frame)
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=0, atol=1e-12)
 
 
@@ -158,16 +161,17 @@ def test_out_of_fold_files_are_those_that_are_promised(store: FittedStore) -> No
         "low",
         "high",
     ]
-    assert set(table["landmark"]) == {"baseline"}
+    assert table["landmark"].unique().tolist() == ["baseline", "day_1"]
     assert set(table["outcome"]) == set(OUTCOMES)
-    # 240 patients, two outcomes, two repeats; those without an endpoint too.
-    assert len(table) == 240 * 4
+    # 240 patients, two outcomes, two repeats, two landmarks; those without an endpoint too.
+    assert len(table) == 240 * 8  # all have a value of day 1: nobody has left care before
     assert set(table["observed"].dropna()) == {0, 1}
     assert table["observed"].isna().any()
     metrics = json.loads((store.folder / "out" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["patients"]["rows"] == 240
     assert metrics["outcomes"]["response"]["candidate"] == "ridge"
     part = table[(table["outcome"] == "response") & table["observed"].notna()]
+    part = part[part["landmark"] == "baseline"]
     brier = [((p["observed"] - p["probability"]) ** 2).mean() for _, p in part.groupby("repeat")]
     assert metrics["outcomes"]["response"]["metrics"]["brier"]["value"] == pytest.approx(np.mean(brier))
 
@@ -175,7 +179,7 @@ def test_out_of_fold_files_are_those_that_are_promised(store: FittedStore) -> No
 def test_what_fit_prints_names_version_flow_and_figures(store: FittedStore) -> None:
     assert "Patients: 240 rows; excluded: none" in store.printed
     assert "is @challenger" in store.printed
-    for text in ("auroc", "brier skill", "calibration slope", "ici", "ridge"):
+    for text in ("auroc", "brier skill", "calibration slope", "ici", "ridge", "day_1: response"):
         assert text in store.printed
     # 240 patients are too few for its parameters, and a reader must be told.
     assert "Too small" in store.printed

@@ -1,0 +1,255 @@
+"""All plans side by side, from a loaded care model: for one patient without a table, and for many at once.
+
+A number is shown for a plan only if the plan is offered (the safety screen has nothing against it) and enough
+comparable training patients were on it. The difference from the reference plan needs both plans to be shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.plan_outcomes import PlanOutcomes, on_every_plan, predict_plans
+from models.scorer import Likelihood, Scorer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from numpy.typing import NDArray
+
+    from models.care_model import CareModel
+    from models.plan_model import PlanModel, Support
+    from models.scorer import Unusual
+
+__all__ = [
+    "Compared",
+    "Durability",
+    "PlanAnswer",
+    "PlanScorer",
+    "PlansAnswer",
+    "compare_plans",
+    "remission_share",
+]
+
+_DECIMALS = 4
+"""Of relapse-free probabilities: far finer than their band, and half as long on the wire."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Plans side by side for many patients.
+
+    Parameters
+    ----------
+    shown : ndarray of bool, shape (n, n_plans)
+        Offered, and with enough support.
+    outcomes : PlanOutcomes
+        NaN where not shown; differences also where the reference plan is not.
+    support : Support
+    recommended : ndarray of int, shape (n,)
+        Index of the recommended plan, -1 for none.
+    """
+
+    shown: NDArray[np.bool_]
+    outcomes: PlanOutcomes
+    support: Support
+    recommended: NDArray[np.intp]
+
+
+def compare_plans(model: CareModel, rows: NDArray[np.float64], offered: NDArray[np.bool_]) -> Compared:
+    """Compare all plans for encoded patients.
+
+    Parameters
+    ----------
+    model : CareModel
+        With a plan model.
+    rows : ndarray of shape (n, m)
+        Encoded baseline predictors; the plan in the last column is of no account.
+    offered : ndarray of bool, shape (n, n_plans)
+        Plans that the safety screen has nothing against.
+
+    Returns
+    -------
+    Compared
+
+    Raises
+    ------
+    ValueError
+        If the model has no plan model.
+    """
+    support = _plan_model(model).support(model.baseline.inputs(rows))
+    shown = offered & support.sufficient
+    predicted = predict_plans(model.baseline, rows)
+    against = shown & shown[:, [model.baseline.encoder.reference_]]
+    outcomes = PlanOutcomes(
+        np.where(shown, predicted.response, np.nan),
+        np.where(shown, predicted.remission, np.nan),
+        np.where(against, predicted.difference, np.nan),
+    )
+    return Compared(shown, outcomes, support, _plan_model(model).recommend(predicted.response[0], shown))
+
+
+def _plan_model(model: CareModel) -> PlanModel:
+    if model.plans is None:
+        raise ValueError("the model has no plans to compare")
+    return model.plans
+
+
+@dataclass(frozen=True)
+class Durability:
+    """Relapse-free curves of one patient on one plan, if the patient responds.
+
+    Parameters
+    ----------
+    levels : tuple of str
+        Maintenances with a curve, the least frequent first.
+    curves : ndarray of shape (3, n_levels, n_weeks)
+        Probability, lower and upper end of the band at weeks 0, 1, …; NaN in weeks that too few training
+        patients were followed to.
+    """
+
+    levels: tuple[str, ...]
+    curves: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAnswer:
+    """What is said of one plan.
+
+    Parameters
+    ----------
+    plan : str
+    offered : bool
+    response, remission, difference : Likelihood or None
+        None without a number; the difference is in probability of response, against the reference plan.
+    propensity : float or None
+        None if the plan is not offered.
+    comparable : int or None
+    sufficient : bool or None
+    durability : Durability or None
+    recommended : bool
+    """
+
+    plan: str
+    offered: bool
+    response: Likelihood | None
+    remission: Likelihood | None
+    difference: Likelihood | None
+    propensity: float | None
+    comparable: int | None
+    sufficient: bool | None
+    durability: Durability | None
+    recommended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlansAnswer:
+    """What is said of one patient.
+
+    Parameters
+    ----------
+    plans : tuple of PlanAnswer
+        In the order of the cohort file; none beside a danger sign.
+    missing : tuple of str
+        Predictors that were not given.
+    unusual : tuple of Unusual
+    """
+
+    plans: tuple[PlanAnswer, ...]
+    missing: tuple[str, ...]
+    unusual: tuple[Unusual, ...]
+
+
+class PlanScorer:
+    """A care model that compares plans for one patient at a time.
+
+    Parameters
+    ----------
+    model : CareModel
+        With a plan model.
+
+    Raises
+    ------
+    ValueError
+        If the model has no plan model.
+    """
+
+    def __init__(self, model: CareModel) -> None:
+        self.model = model
+        self.plan_model = _plan_model(model)
+        self.levels = model.cohort_file.plan_levels
+        self._baseline = Scorer(model.baseline)
+
+    def answer(self, row: Sequence[float], offered: Collection[str]) -> PlansAnswer:
+        """Compare all plans.
+
+        Parameters
+        ----------
+        row : sequence of float, length m
+            An encoded patient; the plan is of no account.
+        offered : collection of str
+            Plans that the safety screen has nothing against; empty beside a danger sign, when nothing is
+            predicted at all.
+
+        Returns
+        -------
+        PlansAnswer
+        """
+        rows = np.array([row], dtype=np.float64)
+        missing, unusual = self._baseline.notice(rows[0])
+        if not offered:
+            nothing = [PlanAnswer(plan, False, *(None,) * 7, False) for plan in self.levels]
+            return PlansAnswer(tuple(nothing), missing, unusual)
+        mask = np.array([[plan in offered for plan in self.levels]])
+        compared = compare_plans(self.model, rows, mask)
+        curves = self._durability(rows, compared)
+        plans = tuple(self._plan(j, bool(mask[0, j]), compared, curves[j]) for j in range(len(self.levels)))
+        return PlansAnswer(plans, missing, unusual)
+
+    def _plan(self, j: int, offered: bool, compared: Compared, durability: Durability | None) -> PlanAnswer:
+        outcomes, support = compared.outcomes, compared.support
+        return PlanAnswer(
+            self.levels[j],
+            offered,
+            _likelihood(outcomes.response[:, 0, j]),
+            _likelihood(outcomes.remission[:, 0, j]),
+            _likelihood(outcomes.difference[:, 0, j]),
+            float(support.propensity[0, j]) if offered else None,
+            int(support.comparable[0, j]) if offered else None,
+            bool(support.sufficient[0, j]) if offered else None,
+            durability,
+            bool(compared.recommended[0] == j),
+        )
+
+    def _durability(self, rows: NDArray[np.float64], compared: Compared) -> list[Durability | None]:
+        """Curves on every plan; None where the plan is not shown or nobody was followed on it."""
+        result: list[Durability | None] = [None] * len(self.levels)
+        model, shown = self.model.durability, np.flatnonzero(compared.shown[0])
+        if model is None or not len(shown):
+            return result
+        inputs = self.model.baseline.inputs(on_every_plan(rows, len(self.levels))[shown])
+        curves = np.round(model.curves(inputs, remission_share(compared.outcomes)[0, shown]), _DECIMALS)
+        supported = model.supported(inputs)
+        for i, j in enumerate(shown.tolist()):
+            if supported[i].any():
+                names = tuple(name for name, kept in zip(model.levels, supported[i], strict=True) if kept)
+                result[j] = Durability(names, curves[:, i, supported[i]])
+        return result
+
+
+def remission_share(outcomes: PlanOutcomes) -> NDArray[np.float64]:
+    """Probability of remission given response, shape (n, n_plans).
+
+    Remission is response too in all but mildly ill patients, so that it is their ratio, at most 1.
+    """
+    response, remission = outcomes.response[0], outcomes.remission[0]
+    result: NDArray[np.float64] = np.minimum(remission / response, 1.0)
+    return result
+
+
+def _likelihood(values: NDArray[np.float64]) -> Likelihood | None:
+    if np.isnan(values[0]):
+        return None
+    return Likelihood(*values.tolist())
