@@ -29,15 +29,9 @@ GAIN_NOT_SHOWN = (0.01, -0.02, 0.04)
 
 def fit_care(cohort: Cohort, gain: tuple[float, float, float] = GAIN_SHOWN) -> CareModel:
     """Fit ridge, a Cox regression and the plan model, with a stated gain of choosing by patient."""
-    known = ~np.isnan(cohort.response)
-    rows = cohort.rows[known]
-    inputs = Inputs(EncodePredictors(cohort.file).fit(rows), rows)
-    choice = Choice("ridge", {"ridge": {}}, Recalibration(0.0, 1.0), ConformalBounds(0.6, 0.4))
-    observed = dict(zip(OUTCOMES, (cohort.response, cohort.remission), strict=True))
-    model = ResponseModel(
-        inputs.encoder,
-        {name: fit_outcome(TrainingSet(inputs, y[known]), choice, seed=3) for name, y in observed.items()},
-    )
+    model = fit_response(cohort)
+    inputs = model.inputs(cohort.rows[~np.isnan(cohort.response)])
+    first_landmark = cohort.file.landmarks[1]
     found = follow_up_of(cohort)
     followed = np.flatnonzero(found.followed)
     responders = Responders(
@@ -55,10 +49,23 @@ def fit_care(cohort: Cohort, gain: tuple[float, float, float] = GAIN_SHOWN) -> C
     best = cohort.file.plan_levels[0]
     plans = PlanModel(
         learn_propensity(inputs),
-        fit_groups(rows, model),
-        PlanChoice(best, *gain, len(rows), f"{best}\n"),
+        fit_groups(inputs.rows, model),
+        PlanChoice(best, *gain, len(inputs), f"{best}\n"),
     )
-    return CareModel({"baseline": model}, plans, with_band(cox, refits, responders))
+    landmarks = {"baseline": model, first_landmark: fit_response(cohort.at(first_landmark))}
+    return CareModel(landmarks, plans, with_band(cox, refits, responders))
+
+
+def fit_response(cohort: Cohort) -> ResponseModel:
+    """Fit ridge with a fixed penalty to the patients with an endpoint."""
+    known = ~np.isnan(cohort.response)
+    inputs = Inputs(EncodePredictors(cohort.file).fit(cohort.rows[known]), cohort.rows[known])
+    choice = Choice("ridge", {"ridge": {}}, Recalibration(0.0, 1.0), ConformalBounds(0.6, 0.4))
+    observed = dict(zip(OUTCOMES, (cohort.response, cohort.remission), strict=True))
+    return ResponseModel(
+        inputs.encoder,
+        {name: fit_outcome(TrainingSet(inputs, y[known]), choice, seed=3) for name, y in observed.items()},
+    )
 
 
 @cache

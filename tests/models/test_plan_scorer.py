@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from tests.models.small import fresh_rows
 from tests.models.small_care import shipped_care, shipped_file, small_care
 
 
+@cache
 def patients(n: int = 40) -> NDArray[np.float64]:
     return make_cohort(shipped_file(), simulate(n, 77).table).rows
 

@@ -104,6 +104,7 @@ def test_the_simplest_is_chosen_when_predictors_say_nothing() -> None:
     assert set(losses) == {FLOOR, "remission", "ridge_cox", "xgboost"}
 
 
+@pytest.mark.slow
 def test_no_skill_is_claimed_when_nothing_foretells_relapse() -> None:
     responders = small_responders()
     for seed in range(4):
