@@ -20,7 +20,7 @@ _SHAPE = 1.0  # of the inverse-gamma hyperprior of a block's prior variance: wor
 _FREEDOM = 4.0  # of the Student prior: most effects are small, a few are not
 _INTERCEPT_PRECISION = 1 / 5.0**2  # any prevalence from 0.1 to 99.9 % is open before the data
 _ROUNDS, _TOLERANCE = 60, 5e-3
-_SETTLED = 1e-6  # logits
+_SETTLED = 1e-4  # logits: the next Newton step would be of the size of its square
 _STRIDE = (
     2.0  # EM's steps are short where the prior, not the data, decides; twice their length still converges
 )

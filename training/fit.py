@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from models.candidates import CANDIDATES
 from models.care_model import CareModel
 from models.response_model import OUTCOMES
 from training.bootstrap import draw_weights
-from training.cross_validation import Patients, Validated, cross_validate
+from training.cross_validation import REPEATS, Patients, Validated, cross_validate
 from training.durability import DurabilityReport, fit_durability
 from training.landmarks import LandmarkFit, find_landmarks, fit_landmark, tables_of
 from training.plan_report import PlanReport, report_plans
@@ -120,7 +121,7 @@ def fit_cohort(
     check_trainable(cohort, ["response"])  # too few remissions leave its floor, and a warning
     usable, left_out = find_landmarks(cohort)
     patients = Patients.from_cohort(cohort)
-    stages = _stages(progress, 1 + len(usable))
+    stages = _stages(progress, len(usable))
     validated = cross_validate(patients, seed, only, progress=stages[0])
     landmarks = {
         name: fit_landmark(cohort, name, validated, seed, only, stage)
@@ -181,12 +182,24 @@ def data_digest(cohort: Cohort) -> str:
 
 
 def _stages(
-    progress: Callable[[int, int], None] | None, count: int
+    progress: Callable[[int, int], None] | None, later: int
 ) -> list[Callable[[int, int], None] | None]:
-    """Let stages of equally many fits tell their progress as one."""
+    """Let the baseline and each later landmark, which takes one repeat, tell their progress as one."""
     if progress is None:
-        return [None] * count
-    return [lambda done, of, n=n: progress(n * of + done, count * of) for n in range(count)]  # type: ignore[misc]
+        return [None] * (1 + later)
+
+    def of_all(folds: int) -> tuple[int, int]:
+        baseline = 1 + REPEATS * folds
+        return baseline, baseline + later * (1 + folds)
+
+    def tell_baseline(done: int, of: int) -> None:
+        progress(done, of_all((of - 1) // REPEATS)[1])
+
+    def tell_later(number: int, done: int, of: int) -> None:
+        before, total = of_all(of - 1)
+        progress(before + number * of + done, total)
+
+    return [tell_baseline, *(partial(tell_later, number) for number in range(later))]
 
 
 class _Measured(NamedTuple):

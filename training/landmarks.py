@@ -89,7 +89,8 @@ def fit_landmark(
 ) -> LandmarkFit:
     """Validate and fit the model of a later landmark, with the baseline's folds and candidates.
 
-    Learned from the patients whose endpoint was observed, who are all still in care at any landmark.
+    Learned from the patients whose endpoint was observed, who are all still in care at any landmark. The
+    baseline's first repeat is validated: a second one says little more and would take as long again.
 
     Parameters
     ----------
@@ -111,7 +112,8 @@ def fit_landmark(
     van Houwelingen, Scand J Stat 2007;34:70-85 (landmark models).
     """
     patients = Patients.from_cohort(cohort.at(landmark))
-    validated = cross_validate(patients, seed, only, progress=progress, like=baseline)
+    once = replace(baseline, splits=baseline.splits[:1])
+    validated = cross_validate(patients, seed, only, progress=progress, like=once)
     in_care = cohort.in_care(landmark)
     table = validated.out_of_fold
     still_there = table[in_care[table["patient"].to_numpy()]].reset_index(drop=True)

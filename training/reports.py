@@ -109,8 +109,8 @@ def report_landmark(
     Parameters
     ----------
     table, baseline : DataFrame
-        Rows of one outcome, of the landmark's and of the baseline's validation on the same folds. A patient
-        whose endpoint was observed is in both.
+        Rows of one outcome, of the landmark's and of the baseline's validation on the same folds; the latter
+        may have more repeats. A patient whose endpoint was observed is in both.
     weights : ndarray of shape (samples, n_known)
 
     Returns
@@ -118,7 +118,7 @@ def report_landmark(
     LandmarkReport
     """
     repeats = repeats_of(table)
-    before = repeats_of(baseline)
+    before = repeats_of(baseline[baseline["repeat"].isin(table["repeat"])])
     pairs = [replace(now, floor=then.p) for now, then in zip(repeats, before, strict=True)]
     y = repeats[0].y
     return LandmarkReport(

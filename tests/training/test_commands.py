@@ -123,10 +123,10 @@ def registered(folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("how", "when", "more"),
     [
-        (signal.SIGKILL, "cross-validating: 2 of 22", ("--candidate", "xgboost")),
+        (signal.SIGKILL, "cross-validating: 2 of 17", ("--candidate", "xgboost")),
         # All is computed: now the run is being logged.
-        (signal.SIGKILL, "cross-validating: 22 of 22", ("--candidate", "ridge")),
-        (signal.SIGINT, "cross-validating: 2 of 22", ("--candidate", "xgboost")),
+        (signal.SIGKILL, "cross-validating: 22 of 17", ("--candidate", "ridge")),
+        (signal.SIGINT, "cross-validating: 2 of 17", ("--candidate", "xgboost")),
     ],
 )
 def test_a_fit_that_is_stopped_leaves_no_version_and_the_next_one_works(
