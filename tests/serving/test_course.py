@@ -59,7 +59,7 @@ def test_served_answer_at_a_landmark_equals_the_batch_for_any_inputs(
 ) -> None:
     model = served.model.landmarks[landmark]
     body = data.draw(requests(served.model.cohort_file))
-    observed = {f"madrs_{landmark}": data.draw(SCORES)}
+    observed: dict[str, float | None] = {f"madrs_{landmark}": data.draw(SCORES)}
     if landmark == "week_2":
         observed["madrs_day_1"] = data.draw(st.none() | SCORES)
     answer = ask(client, body, **observed)

@@ -80,8 +80,8 @@ def test_prediction_holds_what_is_promised(
     assert response.headers["cache-control"] == "no-store"
     answer = response.json()
     assert list(answer) == [
-        "prediction_id", "model", "plan", "response", "remission", "verdict", "inputs", "drivers", "course",
-        "notices",
+        "prediction_id", "model", "plan", "safety", "response", "remission", "verdict", "inputs", "drivers",
+        "course", "notices",
     ]  # fmt: skip
     assert uuid.UUID(answer["prediction_id"]).version == 4
     assert answer["model"] == {

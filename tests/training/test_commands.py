@@ -125,7 +125,7 @@ def registered(folder: Path) -> list[str]:
     [
         (signal.SIGKILL, "cross-validating: 2 of 17", ("--candidate", "xgboost")),
         # All is computed: now the run is being logged.
-        (signal.SIGKILL, "cross-validating: 22 of 17", ("--candidate", "ridge")),
+        (signal.SIGKILL, "cross-validating: 17 of 17", ("--candidate", "ridge")),
         (signal.SIGINT, "cross-validating: 2 of 17", ("--candidate", "xgboost")),
     ],
 )

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from features.cohort import Cohort, make_cohort
+from features.cohort import make_cohort
 from features.errors import UserError
 from features.schema import check_table
 from models.storage import save_model
-from tests.features.files import change, make_file
+from tests.features.files import make_file
 from tests.models.small import FILE, care_model, make_trial
 from tests.training.commands import call
 from training.fit import Fit, data_digest, fit_cohort
@@ -131,13 +131,6 @@ def test_no_value_of_a_later_column_changes_a_baseline_prediction_of_a_table(sco
     pd.testing.assert_frame_equal(given_later, plain)
 
 
-def late_file_cohort(**columns: object) -> Cohort:
-    text = change('order = ["baseline", "day_1"]', 'order = ["baseline", "day_1", "week_2"]')
-    file = make_file('order = ["baseline", "day_1"]', 'order = ["baseline", "day_1", "week_2"]')
-    assert file.text == text
-    return make_cohort(file, with_day_1().assign(**columns))
-
-
 def test_a_landmark_of_which_hardly_anything_is_known_is_left_out_with_a_warning() -> None:
     table = with_day_1()
     few = table.assign(madrs_day_1=table["madrs_day_1"].where(np.arange(len(table)) < 40, ""))
@@ -154,7 +147,8 @@ def test_a_landmark_of_which_hardly_anything_is_known_is_left_out_with_a_warning
 
 
 def test_a_landmark_without_a_predictor_is_passed_over() -> None:
-    assert find_landmarks(late_file_cohort()) == (["day_1"], [])
+    file = make_file('order = ["baseline", "day_1"]', 'order = ["baseline", "day_1", "week_2"]')
+    assert find_landmarks(make_cohort(file, with_day_1())) == (["day_1"], [])
 
 
 @pytest.fixture(scope="module")
