@@ -17,15 +17,18 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import psutil
 from rich.table import Table
 
 from benchmarks.servers import Service, free_port, started
 from benchmarks.simulated import cohort, cohort_file
+from features.cohort import make_cohort
 from features.errors import UserError
 from features.simulation import simulate
 from models.care_model import CareModel
-from models.storage import save_model
+from models.plan_scorer import compare_plans
+from models.storage import load_model, save_model
 from training.cross_validation import Patients, fit_model
 from training.fit import fit_cohort
 from training.tracking import log_fit, promote, ready_store
@@ -41,8 +44,10 @@ AIMS: Final = {
     ("drivers off", "no-op"): 0.5,
     ("drivers on", "no-op"): 0.25,
     ("drivers off", "mlflow models serve"): 40.0,
+    ("plans", "no-op"): 0.1,
 }
-_PATIENTS: Final = 500  # the speed of an answer does not depend on how many the model was fitted on
+_PATIENTS: Final = 2000  # the speed of an answer does not depend on it, but rare plans need support
+_CANDIDATES: Final = 300  # simulated patients among whom one is looked for that has numbers on every plan
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def run(console: Console) -> dict[str, Any]:
         f"{ours}, of {base}": [a / b for a, b in zip(rates[ours], rates[base], strict=True)]
         for ours in rates
         for base in ("no-op", "mlflow models serve")
-        if ours.startswith("drivers")
+        if ours.startswith(("drivers", "plans"))
     }
     _print(console, rates, ratios, starts, resident)
     return {
@@ -108,7 +113,7 @@ def _ours(uri: str, environment: dict[str, str]) -> Service:
 
 
 def _loads(model: str, trees: str, alias: str, environment: dict[str, str]) -> dict[str, Load]:
-    patient, plan = _patient()
+    patient, plan = _patient(Path(model))
     bodies = {
         name: json.dumps({"patient": patient, "plan": plan, "drivers": drivers}).encode()
         for name, drivers in (("drivers off", False), ("drivers on", True))
@@ -131,6 +136,7 @@ def _loads(model: str, trees: str, alias: str, environment: dict[str, str]) -> d
         # So that the server finds the Python, and the packages, of this environment.
         environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
     )
+    safety = {"patient": patient, "plan": plan, "drivers": False, "safety": {"psychosis": False}}
     services = {
         "": _ours(model, {}),
         ", log level warning": _ours(model, {"TREATMENT_RESPONSE_LOG_LEVEL": "warning"}),
@@ -139,12 +145,19 @@ def _loads(model: str, trees: str, alias: str, environment: dict[str, str]) -> d
     loads = {"no-op": Load(noop, "/v1/predict", bodies["drivers off"])}
     for suffix, service in services.items():
         loads |= {f"{name}{suffix}": Load(service, "/v1/predict", body) for name, body in bodies.items()}
+    loads |= {
+        "drivers off, with safety": Load(services[""], "/v1/predict", json.dumps(safety).encode()),
+        "plans": Load(services[""], "/v1/plans", json.dumps({"patient": patient}).encode()),
+    }
     return loads | {"mlflow models serve": Load(theirs, "/invocations", json.dumps(table).encode())}
 
 
-def _patient() -> tuple[dict[str, Any], str]:
-    """A simulated patient with every baseline predictor given."""
-    made = simulate(10, 7).complete.iloc[0]
+def _patient(folder: Path) -> tuple[dict[str, Any], str]:
+    """A simulated patient with every baseline predictor given, and a number on as many plans as can be."""
+    model, complete = load_model(folder), simulate(_CANDIDATES, 7).complete
+    rows = make_cohort(cohort_file(), complete).rows
+    offered = np.ones((len(rows), len(cohort_file().plan_levels)), dtype=bool)
+    made = complete.iloc[int(compare_plans(model, rows, offered).shown.sum(axis=1).argmax())]
     values = {p.name: made[p.name] for p in cohort_file().baseline_predictors}
     # The logged model's signature knows numbers of one kind only.
     patient = {name: v if isinstance(v, str) else float(v) for name, v in values.items()}
@@ -179,6 +192,11 @@ def _measure(loads: dict[str, Load], folder: Path) -> tuple[dict[str, list[float
 def _check(loads: dict[str, Load]) -> None:
     """All services answer, and ours what MLflow's does."""
     answers = {name: json.loads(_send(load)) for name, load in loads.items()}
+    numbers = [plan["durability"] is not None for plan in answers["plans"]["plans"]]
+    if not all(numbers):
+        raise ValueError(
+            f"only {sum(numbers)} plans have numbers and curves: not the question that was meant"
+        )
     ours = answers["drivers on"]["response"]["probability"]
     theirs = answers["mlflow models serve"]["predictions"][0]["response_probability"]
     if abs(ours - theirs) > 1e-6 or answers["drivers on"]["inputs"]["missing"]:

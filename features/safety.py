@@ -92,13 +92,15 @@ class Screen:
     @property
     def excluded(self) -> Mapping[str, tuple[Finding, ...]]:
         """The plans that are contraindicated, and why."""
-        found = {plan: tuple(f for f in self.contraindications if plan in f.plans) for plan in self.plans}
+        against = self.contraindications
+        found = {plan: tuple(f for f in against if plan in f.plans) for plan in self.plans}
         return MappingProxyType({plan: findings for plan, findings in found.items() if findings})
 
     @property
     def offered(self) -> tuple[str, ...]:
         """The plans that may be shown with numbers: none beside a danger sign."""
-        return () if self.stops else tuple(plan for plan in self.plans if plan not in self.excluded)
+        excluded = self.excluded
+        return () if self.stops else tuple(plan for plan in self.plans if plan not in excluded)
 
     def first_amount(self, plan: str) -> float | None:
         """Lowest first dose that a finding on a plan asks for, in the drug's unit; None if none does."""

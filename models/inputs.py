@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -62,15 +62,36 @@ class Inputs:
         return self.rows[:, -1].astype(np.intp)
 
     @cached_property
+    def repeated(self) -> bool:
+        """Whether each patient stands there once on every plan, in the order of the plans."""
+        every = np.arange(self.encoder.n_plans_)
+        if len(every) < 2 or len(self.rows) % len(every):
+            return False
+        return bool((self.plans.reshape(-1, len(every)) == every).all())
+
+    @cached_property
     def by_plan(self) -> list[tuple[int, slice | NDArray[np.intp]]]:
         """Each plan that occurs, with its rows."""
         if len(self.rows) == 1 or not self.encoder.n_plans_:
             return [(int(self.plans[0]), slice(None))] if len(self.rows) else []
+        if self.repeated:  # a slice is a view, where an index would copy
+            return [(plan, slice(plan, None, self.encoder.n_plans_)) for plan in range(self.encoder.n_plans_)]
         return [(int(plan), np.flatnonzero(self.plans == plan)) for plan in np.unique(self.plans)]
+
+    def take(self, index: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Inputs:
+        """Some of the rows, with the columns that were made of them already."""
+        taken = Inputs(self.encoder, self.rows[index])
+        for name in _COLUMNS:
+            if name in self.__dict__:
+                taken.__dict__[name] = self.__dict__[name][index]  # where `cached_property` looks
+        return taken
 
     def __len__(self) -> int:
         """Number of rows."""
         return len(self.rows)
+
+
+_COLUMNS: Final = ("base", "with_intercept", "trees", "missing", "plans")
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from models.inputs import Inputs
     from models.response_model import OutcomeModel, ResponseModel
 
-__all__ = ["PlanOutcomes", "on_every_plan", "predict_plans"]
+__all__ = ["PlanOutcomes", "compare_outcomes", "on_every_plan", "predict_plans"]
 
 _QUANTILE = float(ndtri((1 + LEVEL) / 2))
 
@@ -74,11 +74,26 @@ def predict_plans(model: ResponseModel, rows: NDArray[np.float64]) -> PlanOutcom
     -------
     PlanOutcomes
     """
+    return compare_outcomes(model, model.inputs(on_every_plan(rows, len(model.cohort_file.plan_levels))))
+
+
+def compare_outcomes(model: ResponseModel, inputs: Inputs) -> PlanOutcomes:
+    """Predict as `predict_plans` does, from inputs that are made already.
+
+    Parameters
+    ----------
+    model : ResponseModel
+    inputs : Inputs
+        Of `on_every_plan`'s rows.
+
+    Returns
+    -------
+    PlanOutcomes
+    """
     plans = len(model.cohort_file.plan_levels)
-    inputs = model.inputs(on_every_plan(rows, plans))
+    shape = (3, len(inputs) // plans, plans)
     response, remission = (
-        model.outcomes[name].predict(inputs).reshape(3, len(rows), plans)
-        for name in ("response", "remission")
+        model.outcomes[name].predict(inputs).reshape(shape) for name in ("response", "remission")
     )
     reference = model.encoder.reference_
     difference = _difference(model.outcomes["response"], inputs, response[0], reference)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.plan_outcomes import PlanOutcomes, on_every_plan, predict_plans
+from models.plan_outcomes import PlanOutcomes, compare_outcomes, on_every_plan
 from models.scorer import Likelihood, Scorer
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.care_model import CareModel
+    from models.inputs import Inputs
     from models.plan_model import PlanModel, Support
     from models.scorer import Unusual
 
@@ -79,9 +80,14 @@ def compare_plans(model: CareModel, rows: NDArray[np.float64], offered: NDArray[
     ValueError
         If the model has no plan model.
     """
-    support = _plan_model(model).support(model.baseline.inputs(rows))
+    return _compare(model, model.baseline.inputs(on_every_plan(rows, offered.shape[1])), offered)
+
+
+def _compare(model: CareModel, inputs: Inputs, offered: NDArray[np.bool_]) -> Compared:
+    """Compare from inputs on every plan, whose columns all parts of the model share."""
+    predicted = compare_outcomes(model.baseline, inputs)
+    support = _plan_model(model).support(inputs.take(slice(None, None, offered.shape[1])))
     shown = offered & support.sufficient
-    predicted = predict_plans(model.baseline, rows)
     against = shown & shown[:, [model.baseline.encoder.reference_]]
     outcomes = PlanOutcomes(
         np.where(shown, predicted.response, np.nan),
@@ -203,8 +209,9 @@ class PlanScorer:
             nothing = [PlanAnswer(plan, False, *(None,) * 7, False) for plan in self.levels]
             return PlansAnswer(tuple(nothing), missing, unusual)
         mask = np.array([[plan in offered for plan in self.levels]])
-        compared = compare_plans(self.model, rows, mask)
-        curves = self._durability(rows, compared)
+        inputs = self.model.baseline.inputs(on_every_plan(rows, len(self.levels)))
+        compared = _compare(self.model, inputs, mask)
+        curves = self._durability(inputs, compared)
         plans = tuple(self._plan(j, bool(mask[0, j]), compared, curves[j]) for j in range(len(self.levels)))
         return PlansAnswer(plans, missing, unusual)
 
@@ -223,13 +230,13 @@ class PlanScorer:
             bool(compared.recommended[0] == j),
         )
 
-    def _durability(self, rows: NDArray[np.float64], compared: Compared) -> list[Durability | None]:
+    def _durability(self, inputs: Inputs, compared: Compared) -> list[Durability | None]:
         """Curves on every plan; None where the plan is not shown or nobody was followed on it."""
         result: list[Durability | None] = [None] * len(self.levels)
         model, shown = self.model.durability, np.flatnonzero(compared.shown[0])
         if model is None or not len(shown):
             return result
-        inputs = self.model.baseline.inputs(on_every_plan(rows, len(self.levels))[shown])
+        inputs = inputs.take(shown)
         curves = np.round(model.curves(inputs, remission_share(compared.outcomes)[0, shown]), _DECIMALS)
         supported = model.supported(inputs)
         for i, j in enumerate(shown.tolist()):

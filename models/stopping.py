@@ -110,7 +110,9 @@ class StoppingRule:
     @classmethod
     def unpack(cls, text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> StoppingRule:  # noqa: ARG003
         """Make a rule of what `pack` gave."""
-        rule: dict[str, Any] = {key: tuple(v) if isinstance(v, list | tuple) else v for key, v in text["rule"].items()}
+        rule: dict[str, Any] = {
+            key: tuple(v) if isinstance(v, list | tuple) else v for key, v in text["rule"].items()
+        }
         model = text["model_false_stops"]
         return cls(
             Futility(**rule),

@@ -142,12 +142,26 @@ def fit_uncertainty(train: TrainingSet) -> Uncertainty:
 def _variance(
     inputs: Inputs, covariance: NDArray[np.float64], missing: NDArray[np.float64]
 ) -> NDArray[np.float64]:
+    if inputs.repeated:
+        return _variance_on_every_plan(inputs, covariance, missing)
     total = np.empty(len(inputs))
     for plan, rows in inputs.by_plan:
         columns = inputs.with_intercept[rows]
         spread = np.einsum("ij,ij->i", columns @ covariance[plan], columns)
         total[rows] = spread + inputs.missing[rows] @ missing[plan]
     return total
+
+
+def _variance_on_every_plan(
+    inputs: Inputs, covariance: NDArray[np.float64], missing: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """All plans at once: for a single patient the calls would cost more than the sums."""
+    plans = len(covariance)
+    columns = inputs.with_intercept.reshape(-1, plans, covariance.shape[1]).swapaxes(0, 1)
+    gone = inputs.missing.reshape(-1, plans, missing.shape[1])
+    spread = np.einsum("kij,kij->ik", columns @ covariance, columns)
+    total: NDArray[np.float64] = spread + np.einsum("ikj,kj->ik", gone, missing)
+    return total.ravel()
 
 
 def _usable_groups(train: TrainingSet) -> NDArray[np.intp] | None:

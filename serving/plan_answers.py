@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
-import numpy as np
 from pydantic import BaseModel, Field
 
 from models.durability import BAND_LEVEL
@@ -13,7 +12,7 @@ from models.response_model import LEVEL
 from serving.answers import InputsReport, PredictionModel, describe_inputs, missing_notices, standing_notices
 from serving.likelihood import ProbabilityWithInterval, describe_likelihood
 from serving.plan_course import PlansCourse
-from serving.safety import SafetyReport, describe_screen, not_offered
+from serving.safety import SafetyReport, describe_screen
 from serving.schedules import Aim, ScheduleReport, describe_schedule
 
 if TYPE_CHECKING:
@@ -146,6 +145,7 @@ def describe_plans(
     Returns
     -------
     dict
+        With NaN where JSON has null.
     """
     file, stops = served.model.cohort_file, screen.stops
     notices = standing_notices(file.provenance)
@@ -162,7 +162,7 @@ def describe_plans(
             "landmark": served.scorer.landmark,
         },
         "safety": describe_screen(screen),
-        "plans": [] if stops else [_plan(scorer, screen, plan, aim) for plan in answer.plans],
+        "plans": [] if stops else _plans(scorer, screen, answer, aim),
         "choice": None if stops else _choice(scorer, screen),
         "course": None if stops else course,
         "inputs": describe_inputs(answer.missing, answer.unusual),
@@ -171,7 +171,15 @@ def describe_plans(
     }
 
 
-def _plan(scorer: PlanScorer, screen: Screen, answer: PlanAnswer, aim: Aim) -> dict[str, Any]:
+def _plans(scorer: PlanScorer, screen: Screen, answer: PlansAnswer, aim: Aim) -> list[dict[str, Any]]:
+    excluded = screen.excluded
+    reasons = [[finding.rule.reason for finding in excluded.get(p.plan, ())] for p in answer.plans]
+    return [_plan(scorer, screen, p, why, aim) for p, why in zip(answer.plans, reasons, strict=True)]
+
+
+def _plan(
+    scorer: PlanScorer, screen: Screen, answer: PlanAnswer, reasons: list[str], aim: Aim
+) -> dict[str, Any]:
     file = scorer.model.cohort_file
     plan = file.plan
     regimen = file.regimens.get(answer.plan)
@@ -180,7 +188,7 @@ def _plan(scorer: PlanScorer, screen: Screen, answer: PlanAnswer, aim: Aim) -> d
         "label": "" if plan is None else plan.levels[answer.plan],
         "reference": plan is not None and plan.reference == answer.plan,
         "offered": answer.offered,
-        "reasons": not_offered(screen, answer.plan),
+        "reasons": reasons,
         "response": None if answer.response is None else describe_likelihood(answer.response, LEVEL),
         "remission": None if answer.remission is None else describe_likelihood(answer.remission, LEVEL),
         "support": _support(answer),
@@ -212,18 +220,12 @@ def _difference(answer: PlanAnswer) -> dict[str, Any] | None:
 
 def _durability(durability: Durability) -> dict[str, Any]:
     curves = durability.curves
-    # JSON has no NaN: it is written as null.
-    parts = (
-        [[[None if x != x else x for x in row] for row in part] for part in curves.tolist()]
-        if np.isnan(curves).any()
-        else curves.tolist()
-    )
     return {
         "weeks": list(range(curves.shape[2])),
         "level": BAND_LEVEL,
         "curves": [
             {"maintenance": level, "relapse_free": probability, "low": low, "high": high}
-            for level, probability, low, high in zip(durability.levels, *parts, strict=True)
+            for level, probability, low, high in zip(durability.levels, *curves.tolist(), strict=True)
         ],
     }
 

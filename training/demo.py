@@ -24,6 +24,7 @@ from features.cohort_file import load_cohort_file
 from features.errors import UserError
 from features.simulation import simulate
 from models.registry import connect, tracking_uri
+from training.demo_plans import print_plans
 from training.files import write_table
 from training.run import fit_key, run_fit
 from training.tracking import FIT_KEY_TAG, promote
@@ -82,7 +83,7 @@ def run_demo(patients: int) -> None:
     UserError
         If the service does not start.
     """
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)
     _FOLDER.mkdir(exist_ok=True)
     table = _FOLDER / f"cohort_{patients}.csv"
     console.rule("1. Simulate", align="left")
@@ -103,7 +104,13 @@ def run_demo(patients: int) -> None:
     console.rule("3. Serve and ask", align="left")
     with _service(f"models:/{file.name}/{version}") as address:
         print_answer(_ask(f"{address}/v1/predict", EXAMPLE), console)
-    console.print("The same service, to try yourself: [bold]make serve[/bold], then POST to /v1/predict.")
+        console.rule("4. Compare all plans", align="left")
+        print_plans(_ask(f"{address}/v1/plans", {"patient": EXAMPLE["patient"]}), console)
+    console.rule("Where to look", align="left")
+    console.print(
+        "The same service, to try yourself: [bold]make serve[/bold], then POST to /v1/predict or /v1/plans "
+        "(docs/api.md)."
+    )
     console.print("The run with its figures: [bold]make mlflow[/bold], then open http://127.0.0.1:5000")
 
 

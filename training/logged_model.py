@@ -1,4 +1,4 @@
-"""The MLflow flavour of a care model, predicting from baseline: what `mlflow.pyfunc` loads, without pickle."""
+"""The MLflow flavour of a care model, which predicts from baseline: loaded by `mlflow.pyfunc`, no pickle."""
 
 from __future__ import annotations
 

@@ -115,7 +115,8 @@ def _stopping_line(stopping: StoppingRule) -> str:
     beside = "" if model is None else f"; {_count(model)} of as many with the lowest predictions"
     return (
         f"Futility rule at {stopping.rule.landmark}: {_count(stopping.false_stops)} of those in whom it "
-        f"fires responded all the same{beside}. It catches {_count(stopping.caught)} of those without response."
+        f"fires responded all the same{beside}. "
+        f"It catches {_count(stopping.caught)} of those without response."
     )
 
 

@@ -81,7 +81,7 @@ def plans_router(model: type[PlansRequest], served: Served, screen: CohortScreen
         aim = _aim(asked)
         course = _course(running, asked, found)
         return Response(
-            to_json(describe_plans(running, scorer, found, answer, aim, course)),
+            to_json(describe_plans(running, scorer, found, answer, aim, course), inf_nan_mode="null"),
             media_type="application/json",
         )
 

@@ -23,8 +23,9 @@ from training import plans
 from training.plans import PLAN_COLUMNS, plans_table
 
 PROMISED = [
-    "id", "plan", "response_probability", "response_low", "response_high", "propensity", "comparable_patients",
-    "sufficient", "difference", "difference_low", "difference_high", "recommended", "safety",
+    "id", "plan", "response_probability", "response_low", "response_high", "propensity",
+    "comparable_patients", "sufficient", "difference", "difference_low", "difference_high", "recommended",
+    "safety",
 ]  # fmt: skip
 NUMBERS = [name for name in PLAN_COLUMNS if name.startswith(("response", "difference"))]
 SUPPORT = ["propensity", "comparable_patients", "sufficient"]
@@ -138,7 +139,9 @@ def test_bad_answers_are_refused_with_the_tables_own_problems() -> None:
 
 def test_typed_columns_answer_as_text_does() -> None:
     frame = patients(3)
-    typed = frame.assign(pregnancy=[True, False, None], madrs_item_10=[5.0, np.nan, 0.0])
+    typed = frame.assign(
+        pregnancy=pd.array([True, False, None], dtype="boolean"), madrs_item_10=[5.0, np.nan, 0.0]
+    )
     text = frame.assign(pregnancy=["true", "false", ""], madrs_item_10=["5", "", "0"])
     pd.testing.assert_frame_equal(
         plans_table(small_care(), typed).table, plans_table(small_care(), text).table
