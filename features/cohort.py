@@ -273,7 +273,8 @@ def _find_follow_up(
     relapsed = checked[durability.relapsed].to_numpy(np.float64)
     codes = checked[durability.maintenance].cat.codes.to_numpy()  # -1 for a missing level
     known = (response == 1) & ~np.isnan(weeks) & ~np.isnan(relapsed) & (codes >= 0)
-    return FollowUp(*(np.where(known, column, np.nan) for column in (weeks, relapsed, codes)))
+    weeks, relapsed, maintenance = (np.where(known, column, np.nan) for column in (weeks, relapsed, codes))
+    return FollowUp(weeks, relapsed, maintenance)
 
 
 def _find_included(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from training.bootstrap import Estimate
     from training.fit import Fit
+    from training.plan_report import PlanReport
 
-__all__ = ["durability_metrics", "landmark_metrics", "stopping_metrics"]
+__all__ = ["durability_metrics", "landmark_metrics", "plan_metrics", "stopping_metrics"]
 
 _NO_METRIC_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]")
 
@@ -32,6 +33,22 @@ def landmark_metrics(fit: Fit) -> dict[str, float]:
             gains = {f"{metric}_gain": gain for metric, gain in report.gains.items()}
             found |= _with_ends(f"{landmark}_{outcome}", {**report.metrics, **gains})
     return found
+
+
+def plan_metrics(report: PlanReport) -> dict[str, float]:
+    """Give `difference_PLAN`, `policy_POLICY` and `policy_POLICY_over_OTHER`.
+
+    Parameters
+    ----------
+    report : PlanReport
+
+    Returns
+    -------
+    dict of str to float
+    """
+    found = {"choosing_shown": float(report.model.choice.shown)}
+    found |= _with_ends("difference", {plan: effect.difference for plan, effect in report.effects.items()})
+    return found | _with_ends("policy", {**report.values, **report.gains})
 
 
 def stopping_metrics(fit: Fit) -> dict[str, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import platform
-import re
 import tempfile
 import warnings
 from contextlib import contextmanager, redirect_stderr
@@ -18,7 +17,7 @@ from models.storage import save_model
 from training.durability_figure import durability_figure
 from training.figures import calibration_figure, candidates_figure, roc_figure
 from training.plan_figures import effects_figure, policy_figure
-from training.run_metrics import durability_metrics, landmark_metrics, stopping_metrics
+from training.run_metrics import durability_metrics, landmark_metrics, plan_metrics, stopping_metrics
 from training.scoring import output_columns
 from training.summary import summarise
 
@@ -29,12 +28,10 @@ if TYPE_CHECKING:
 
     from models.response_model import ResponseModel
     from training.fit import Fit
-    from training.plan_report import PlanReport
 
 __all__ = ["FIT_KEY_TAG", "log_fit", "promote", "ready_store"]
 
 FIT_KEY_TAG: Final = "fit_key"
-_NO_METRIC_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]")
 _VERSIONS_OF: Final = (
     "treatment-response",
     "numpy",
@@ -189,22 +186,10 @@ def _log_results(fit: Fit) -> None:
         effects = effects_figure(fit.plans, file.plan.reference, title.format("Plans"))
         mlflow.log_figure(effects, "figures/plan_effects.png")
         mlflow.log_figure(policy_figure(fit.plans, title.format("Choosing plans")), "figures/plan_policy.png")
-        mlflow.log_metrics(_plan_metrics(fit.plans))
+        mlflow.log_metrics(plan_metrics(fit.plans))
     mlflow.log_dict(summary, "metrics.json")
     mlflow.log_text(file.text, "cohort.toml")
     mlflow.log_dict({"python": platform.python_version()} | _versions(), "versions.json")
-
-
-def _plan_metrics(report: PlanReport) -> dict[str, float]:
-    """Average differences of plans and the value of choosing, each with its interval."""
-    estimates = {f"difference_{plan}": effect.difference for plan, effect in report.effects.items()}
-    estimates |= {f"policy_{name}": value for name, value in report.values.items()}
-    estimates |= {f"policy_{name}": gain for name, gain in report.gains.items()}
-    found: dict[str, float] = {"choosing_shown": float(report.model.choice.shown)}
-    for name, estimate in estimates.items():
-        key = _NO_METRIC_NAME.sub("_", name)
-        found |= {key: estimate.value, f"{key}_low": estimate.low, f"{key}_high": estimate.high}
-    return found
 
 
 def _versions() -> dict[str, str]:

@@ -56,8 +56,8 @@ def test_a_weight_of_two_is_a_patient_who_stands_there_twice() -> None:
     np.testing.assert_allclose(ours.beta, theirs.beta, atol=1e-8)
     np.testing.assert_allclose(ours.information, theirs.information, rtol=1e-7)
     at = np.arange(0.0, 120.0, 7)
-    hazards = [cumulative_hazard(d, d.columns @ ours.beta, 3, at) for d in (weighted, repeated)]
-    np.testing.assert_allclose(*hazards, rtol=1e-10)
+    one, other = (cumulative_hazard(d, d.columns @ ours.beta, 3, at) for d in (weighted, repeated))
+    np.testing.assert_allclose(one, other, rtol=1e-10)
 
 
 def test_it_does_not_matter_where_the_search_begins() -> None:
