@@ -206,29 +206,13 @@ class PlanScorer:
         rows = np.array([row], dtype=np.float64)
         missing, unusual = self._baseline.notice(rows[0])
         if not offered:
-            nothing = [PlanAnswer(plan, False, *(None,) * 7, False) for plan in self.levels]
-            return PlansAnswer(tuple(nothing), missing, unusual)
+            return PlansAnswer(tuple(map(_not_offered, self.levels)), missing, unusual)
         mask = np.array([[plan in offered for plan in self.levels]])
         inputs = self.model.baseline.inputs(on_every_plan(rows, len(self.levels)))
         compared = _compare(self.model, inputs, mask)
         curves = self._durability(inputs, compared)
-        plans = tuple(self._plan(j, bool(mask[0, j]), compared, curves[j]) for j in range(len(self.levels)))
+        plans = _plan_answers(self.levels, mask[0].tolist(), compared, curves)
         return PlansAnswer(plans, missing, unusual)
-
-    def _plan(self, j: int, offered: bool, compared: Compared, durability: Durability | None) -> PlanAnswer:
-        outcomes, support = compared.outcomes, compared.support
-        return PlanAnswer(
-            self.levels[j],
-            offered,
-            _likelihood(outcomes.response[:, 0, j]),
-            _likelihood(outcomes.remission[:, 0, j]),
-            _likelihood(outcomes.difference[:, 0, j]),
-            float(support.propensity[0, j]) if offered else None,
-            int(support.comparable[0, j]) if offered else None,
-            bool(support.sufficient[0, j]) if offered else None,
-            durability,
-            bool(compared.recommended[0] == j),
-        )
 
     def _durability(self, inputs: Inputs, compared: Compared) -> list[Durability | None]:
         """Curves on every plan; None where the plan is not shown or nobody was followed on it."""
@@ -242,8 +226,44 @@ class PlanScorer:
         for i, j in enumerate(shown.tolist()):
             if supported[i].any():
                 names = tuple(name for name, kept in zip(model.levels, supported[i], strict=True) if kept)
-                result[j] = Durability(names, curves[:, i, supported[i]])
+                own = curves[:, i] if supported[i].all() else curves[:, i, supported[i]]
+                result[j] = Durability(names, own)
         return result
+
+
+def _not_offered(plan: str) -> PlanAnswer:
+    return PlanAnswer(plan, False, None, None, None, None, None, None, None, False)
+
+
+def _plan_answers(
+    levels: Sequence[str],
+    offered: Sequence[bool],
+    compared: Compared,
+    curves: Sequence[Durability | None],
+) -> tuple[PlanAnswer, ...]:
+    """Write the comparison of a single patient plan by plan."""
+    # Lists at once: picking single numbers from arrays would take as long as a prediction.
+    found, support = compared.outcomes, compared.support
+    response, remission, difference = (
+        part[:, 0].T.tolist() for part in (found.response, found.remission, found.difference)
+    )
+    propensity, comparable = support.propensity[0].tolist(), support.comparable[0].tolist()
+    sufficient, chosen = support.sufficient[0].tolist(), int(compared.recommended[0])
+    return tuple(
+        PlanAnswer(
+            plan=plan,
+            offered=offered[j],
+            response=_likelihood(response[j]),
+            remission=_likelihood(remission[j]),
+            difference=_likelihood(difference[j]),
+            propensity=propensity[j] if offered[j] else None,
+            comparable=comparable[j] if offered[j] else None,
+            sufficient=sufficient[j] if offered[j] else None,
+            durability=curves[j],
+            recommended=chosen == j,
+        )
+        for j, plan in enumerate(levels)
+    )
 
 
 def remission_share(outcomes: PlanOutcomes) -> NDArray[np.float64]:
@@ -256,7 +276,6 @@ def remission_share(outcomes: PlanOutcomes) -> NDArray[np.float64]:
     return result
 
 
-def _likelihood(values: NDArray[np.float64]) -> Likelihood | None:
-    if np.isnan(values[0]):
-        return None
-    return Likelihood(*values.tolist())
+def _likelihood(values: Sequence[float]) -> Likelihood | None:
+    probability, low, high = values
+    return None if probability != probability else Likelihood(probability, low, high)  # NaN

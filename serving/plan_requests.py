@@ -37,12 +37,27 @@ class RelapseFree(BaseModel):
     )
 
 
+_TOGETHER: Final[dict[str, Any]] = {
+    "anyOf": [
+        {"properties": {"plan": {"type": "null"}, "observed": {"type": "null"}}},
+        {
+            "properties": {"plan": {"type": "string"}, "observed": {"type": "object"}},
+            "required": ["plan", "observed"],
+        },
+    ]
+}
+"""For JSON Schema: what was observed and the plan that it was observed on stand together or not at all."""
+
+
 class PlansRequest(PatientRequest):
     """A request for all plans; `make_plans_model` adds the cohort's own patient."""
+
+    model_config = ConfigDict(**_CLOSED, json_schema_extra=_TOGETHER)
 
     start: Annotated[datetime.date, Strict(), Field(ge=_EARLIEST, le=_LATEST)] | None = Field(
         None,
         description="Day of the first session, such as 2026-12-01; without it schedules have no dates.",
+        json_schema_extra={"pattern": "^(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}$"},  # `_EARLIEST` to `_LATEST`
     )
     relapse_free: RelapseFree | None = None
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from features.cohort_file_model import Regimen
     from models.plan_scorer import Durability, PlanAnswer
-    from models.schedule import Schedule
 
 __all__ = ["Aim", "ScheduleReport", "describe_schedule"]
 
@@ -103,34 +102,42 @@ def describe_schedule(
     dict
     """
     maintenance, why = _choose(regimen, answer, aim)
-    schedule = _lay_out(regimen, maintenance, max(_SHORTEST, aim.week), first_amount)
+    laid_out = _lay_out(regimen, maintenance, max(_SHORTEST, aim.week), first_amount)
+    if aim.start is not None:
+        dated = {part: _dated(laid_out[part], aim.start) for part in ("sessions", "reviews")}
+        laid_out = laid_out | dated
+    return {"maintenance": maintenance, "why": why} | laid_out
+
+
+@lru_cache(maxsize=1024)
+def _lay_out(
+    regimen: Regimen, maintenance: str | None, weeks: int, first_amount: float | None
+) -> dict[str, Any]:
+    """Lay out without dates; patients share the result, so that nobody may change it."""
+    schedule = make_schedule(regimen, _ORIGIN, maintenance, weeks, first_amount=first_amount)
     return {
         "weeks": schedule.weeks,
-        "maintenance": maintenance,
-        "why": why,
         "sessions": [
-            {"number": s.number, "phase": s.phase, **_when(s.day, aim.start), "dose": s.dose}
+            {
+                "number": s.number,
+                "phase": s.phase,
+                "day": (s.day - _ORIGIN).days,
+                "date": None,
+                "dose": s.dose,
+            }
             for s in schedule.sessions
         ],
         "duties": [{"when": d.when, "text": d.text, "source": d.source} for d in schedule.duties],
         "reviews": [
-            {**_when(review.day, aim.start), "ends_induction": review.ends_induction}
+            {"day": (review.day - _ORIGIN).days, "date": None, "ends_induction": review.ends_induction}
             for review in schedule.reviews
         ],
         "notes": schedule.notes,
     }
 
 
-@lru_cache(maxsize=1024)
-def _lay_out(regimen: Regimen, maintenance: str | None, weeks: int, first_amount: float | None) -> Schedule:
-    """Lay out from the origin: dates are shifted afterwards, so that patients share what does not differ."""
-    return make_schedule(regimen, _ORIGIN, maintenance, weeks, first_amount=first_amount)
-
-
-def _when(day: date, start: date | None) -> dict[str, Any]:
-    number = (day - _ORIGIN).days
-    on = None if start is None else (start + timedelta(days=number)).isoformat()
-    return {"day": number, "date": on}
+def _dated(entries: list[dict[str, Any]], start: date) -> list[dict[str, Any]]:
+    return [entry | {"date": (start + timedelta(days=entry["day"])).isoformat()} for entry in entries]
 
 
 def _choose(regimen: Regimen, answer: PlanAnswer, aim: Aim) -> tuple[str | None, str]:

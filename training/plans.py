@@ -8,16 +8,14 @@ import numpy as np
 import pandas as pd
 
 from features.cohort import make_ids
-from features.columns import parse_binary, parse_numbers, simplify
 from features.encoding import encode_frame
-from features.errors import TableError, UserError
-from features.safety import load_rules
-from features.schema import check_table
+from features.errors import UserError
 from features.screening import CohortScreen
 from features.tables import read_table
 from models.plan_scorer import compare_plans
 from models.registry import load_located, locate
 from training.files import check_suffix, write_table
+from training.safety_columns import check_with_answers, name_blocks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,9 +23,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from features.cohort_file import CohortFile
-    from features.safety import Rule
-    from features.screening import Screened
     from models.care_model import CareModel
 
 __all__ = ["PLAN_COLUMNS", "PlansTable", "plans_table", "run_plans"]
@@ -118,10 +113,13 @@ def plans_table(model: CareModel, frame: pd.DataFrame, *, origin: str = "table")
     if plan is None or model.plans is None:
         raise UserError("this version has no plans to compare; `score` predicts its patients")
     screen = CohortScreen(file)
-    checked, answers = _check(file, frame.assign(**{plan.column: plan.reference}), screen, origin)
+    checked, answers = check_with_answers(
+        file, frame.assign(**{plan.column: plan.reference}), screen, origin=origin
+    )
     rows = encode_frame(file, checked)
     screened = screen.screen_rows(rows, answers)
-    offered, texts = _offered(screened, len(rows), len(file.plan_levels))
+    texts = name_blocks(screened)
+    offered = (texts == "").astype(bool)
     chunks = [
         _compare(model, rows[start : start + _CHUNK], offered[start : start + _CHUNK])
         for start in range(0, len(rows), _CHUNK)
@@ -131,66 +129,6 @@ def plans_table(model: CareModel, frame: pd.DataFrame, *, origin: str = "table")
     table.insert(0, "plan", np.tile(np.array(file.plan_levels, dtype=object), len(rows)))
     table.insert(0, file.row_id or "row", np.repeat(make_ids(file, checked), len(file.plan_levels)))
     return PlansTable(table, screened.unanswered)
-
-
-def _check(
-    file: CohortFile, frame: pd.DataFrame, screen: CohortScreen, origin: str
-) -> tuple[pd.DataFrame, dict[str, NDArray[np.float64]]]:
-    """Check the cohort's columns and the answers; one error holds all problems of both."""
-    answers, problems = _read_answers(file, frame, screen)
-    try:
-        checked = check_table(file, frame, "score", origin=origin)
-    except TableError as exc:
-        raise TableError(origin, [*exc.problems, *problems]) from exc
-    if problems:
-        raise TableError(origin, problems)
-    return checked, answers
-
-
-def _read_answers(
-    file: CohortFile, frame: pd.DataFrame, screen: CohortScreen
-) -> tuple[dict[str, NDArray[np.float64]], list[str]]:
-    """Answers by question, from the columns that carry a question's name and are none of the cohort's."""
-    own = {p.name for p in file.predictors} | {file.outcome.baseline, file.outcome.endpoint, file.row_id}
-    asked = {rule.name for rule in screen.questions}
-    answers: dict[str, NDArray[np.float64]] = {}
-    problems: list[str] = []
-    for rule in load_rules():
-        if rule.name not in frame.columns or rule.name in own or isinstance(frame[rule.name], pd.DataFrame):
-            continue  # a column that occurs twice is an error of the table
-        cells = simplify(frame[rule.name].reset_index(drop=True))
-        values, readable = parse_binary(cells) if rule.valid is None else parse_numbers(cells)
-        good = readable & (np.isnan(values) | _allowed(rule, values))
-        problems += [
-            f"row {row + 1}, column {rule.name!r}: {str(cells.iloc[row])!r} is not allowed; "
-            f"allowed: {rule.allowed}"
-            for row in np.flatnonzero(~good).tolist()
-        ]
-        if rule.name in asked:
-            answers[rule.name] = values
-    return answers, problems
-
-
-def _allowed(rule: Rule, values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    low, high = rule.valid or (0, 1)
-    allowed: NDArray[np.bool_] = (values >= low) & (values <= high) & (values == np.floor(values))
-    return allowed
-
-
-def _offered(screened: Screened, patients: int, plans: int) -> tuple[NDArray[np.bool_], NDArray[np.object_]]:
-    """Which plans are offered to whom, and why the others are not, each of shape (n, n_plans)."""
-    danger, against = np.full((patients, plans), "", object), np.full((patients, plans), "", object)
-    for name, fires in screened.danger.items():
-        _note(danger, np.broadcast_to(fires[:, None], danger.shape), name)
-    for name, fires in screened.contraindications.items():
-        _note(against, fires, name)
-    texts = np.where(against != "", "contraindicated: " + against, "")
-    texts = np.where(danger != "", "danger: " + danger, texts)  # outranks
-    return (texts == "").astype(bool), texts.astype(object)
-
-
-def _note(texts: NDArray[np.object_], where: NDArray[np.bool_], name: str) -> None:
-    texts[where] = [f"{text}, {name}" if text else name for text in texts[where]]
 
 
 def _compare(model: CareModel, rows: NDArray[np.float64], offered: NDArray[np.bool_]) -> pd.DataFrame:

@@ -19,13 +19,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from features.cohort import load_cohort
 from features.cohort_file import BASELINE, load_cohort_file
 from features.errors import UserError
-from features.schema import check_table
+from features.screening import CohortScreen
 from features.tables import read_table
 from models.candidates import AVERAGE, CANDIDATES
 from models.registry import load_located, locate
 from training.files import check_suffix, write_table, write_text
 from training.fit import Fit, data_digest, fit_cohort
 from training.printing import print_fit
+from training.safety_columns import check_with_answers, withhold
 from training.scoring import model_at, score_frame
 from training.summary import summarise
 from training.tracking import log_fit, ready_store
@@ -113,7 +114,8 @@ def run_score(
     out : Path
     probabilities_only : bool
     landmark : str
-        From which to predict; the table must have the columns of all predictors known by then.
+        From which to predict; the table must have the columns of all predictors known by then. Columns
+        named like a safety question hold answers, and take numbers away (`training.safety_columns`).
 
     Returns
     -------
@@ -127,11 +129,12 @@ def run_score(
     """
     check_suffix(out)
     loaded = model_at(load_located(locate(model)), landmark)
-    frame = check_table(
-        loaded.cohort_file, read_table(data, query), "score", origin=data if query is None else "query"
+    file = loaded.cohort_file
+    frame, answers = check_with_answers(
+        file, read_table(data, query), CohortScreen(file), origin=data if query is None else "query"
     )
     predictions = score_frame(loaded, frame, probabilities_only=probabilities_only)
-    write_table(predictions, out)
+    write_table(withhold(predictions, file, frame, answers), out)
     return len(predictions)
 
 

@@ -50,7 +50,9 @@ def test_by_column_says_what_one_by_one_says(name: str) -> None:
     for i, j in np.argwhere(rng.random((n, len(file.baseline_predictors))) < 0.7).tolist():
         predictor = file.baseline_predictors[j]
         low, high = (0, 1) if predictor.kind == "binary" else predictor.valid or (0, 100)
-        code = float(rng.integers(len(predictor.levels)) if predictor.levels else rng.integers(int(low), int(high) + 1))
+        code = float(
+            rng.integers(len(predictor.levels)) if predictor.levels else rng.integers(int(low), int(high) + 1)
+        )
         rows[i, j] = code
         patients[i][predictor.name] = predictor.levels[int(code)] if predictor.levels else code
     by_name = {

@@ -151,3 +151,28 @@ def test_a_model_without_durability_compares_plans() -> None:
     answers = PlanScorer(model).answer(rows[0].tolist(), ("spray", "pill")).plans
     assert all(one.durability is None for one in answers)
     assert any(one.response is not None for one in answers)
+
+
+def test_rows_on_every_plan_are_predicted_as_any_others() -> None:
+    # Repeated rows take a shorter way through the sums; shuffled, the same rows take the long one.
+    model = small_care().baseline
+    inputs = model.inputs(on_every_plan(fresh_rows(30), 2))
+    order = np.random.default_rng(1).permutation(len(inputs))
+    shuffled = model.inputs(inputs.rows[order])
+    assert inputs.repeated
+    assert not shuffled.repeated
+    for outcome in model.outcomes.values():
+        np.testing.assert_allclose(outcome.predict(inputs)[:, order], outcome.predict(shuffled), atol=1e-12)
+        contrast = outcome.uncertainty.contrast_variance
+        np.testing.assert_allclose(contrast(inputs)[order], contrast(shuffled), atol=1e-12)
+
+
+@pytest.mark.parametrize("made_before", [True, False])
+def test_some_rows_of_inputs_have_the_columns_of_those_rows(made_before: bool) -> None:
+    inputs = small_care().baseline.inputs(fresh_rows(30))
+    index = np.array([3, 5, 29])
+    if made_before:
+        assert len(inputs.trees) == len(inputs.with_intercept) == len(inputs.missing) == 30
+    taken, fresh = inputs.take(index), small_care().baseline.inputs(inputs.rows[index])
+    for name in ("rows", "base", "with_intercept", "trees", "missing", "plans"):
+        np.testing.assert_array_equal(getattr(taken, name), getattr(fresh, name))

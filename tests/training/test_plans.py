@@ -21,6 +21,7 @@ from tests.models.small_care import shipped_care, small_care
 from tests.training.commands import call
 from training import plans
 from training.plans import PLAN_COLUMNS, plans_table
+from training.run import run_score
 
 PROMISED = [
     "id", "plan", "response_probability", "response_low", "response_high", "propensity",
@@ -194,3 +195,34 @@ def test_command_refuses_a_bad_answer_in_one_message(folder: Path, tmp_path: Pat
     assert result.code == 2
     assert "column 'pregnancy': 'perhaps' is not allowed" in result.err
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_score_gives_no_number_beside_a_danger_sign_or_a_contraindication_of_the_own_plan(
+    folder: Path, tmp_path: Path
+) -> None:
+    frame = patients(4, plan="pill")
+    frame.to_csv(tmp_path / "plain.csv", index=False)
+    frame.assign(phq9_item_9=["3", "2", "", ""], pregnancy=["", "", "yes", "no"]).to_csv(
+        tmp_path / "asked.csv", index=False
+    )
+    for name in ("plain", "asked"):
+        assert run_score(str(folder), str(tmp_path / f"{name}.csv"), None, tmp_path / f"{name}_out.csv") == 4
+    plain, asked = (
+        pd.read_csv(tmp_path / f"{name}_out.csv", keep_default_na=False) for name in ("plain", "asked")
+    )
+    assert list(asked) == [*plain, "safety"]
+    assert asked["safety"].tolist() == ["danger: phq9_item_9", "", "contraindicated: pregnancy", ""]
+    numbers = [name for name in map(str, plain) if name.startswith(("response", "remission", "verdict"))]
+    assert (asked.loc[[0, 2], numbers] == "").all(axis=None)
+    pd.testing.assert_frame_equal(asked.loc[[1, 3], list(plain)].astype(str), plain.loc[[1, 3]].astype(str))
+
+
+def test_contraindication_of_another_plan_leaves_the_own_plans_number(tmp_path: Path) -> None:
+    save_model(shipped_care(), tmp_path / "shipped")
+    frame = simulate(60, 3).table.assign(pregnancy="yes")
+    frame.to_csv(tmp_path / "in.csv", index=False)
+    run_score(str(tmp_path / "shipped"), str(tmp_path / "in.csv"), None, tmp_path / "out.parquet")
+    table = pd.read_parquet(tmp_path / "out.parquet")
+    own = table["plan"] == "oral_antidepressant"
+    assert own.any()
+    assert (table["response_probability"].notna() == own).all()
