@@ -15,6 +15,7 @@ from training.effects import (
     calibrate_effect,
     doubly_robust_scores,
     e_value,
+    estimate_gain,
     estimate_mean,
     estimate_ratio,
 )
@@ -140,7 +141,7 @@ def report_plans(patients: Patients, validated: Validated) -> PlanReport | None:
     valued = {name: _value(name, repeats, scores) for name in POLICIES} | {"usual": y}
     values = {name: estimate_mean(value, groups) for name, value in valued.items()}
     pairs = (("model", "single"), ("tree", "single"), ("model", "usual"))
-    gains = {f"{a}_over_{b}": estimate_mean(valued[a] - valued[b], groups) for a, b in pairs}
+    gains = {f"{a}_over_{b}": estimate_gain(valued[a] - valued[b], groups) for a, b in pairs}
     choice = _choice(gains["model_over_single"], mean_scores, enough, validated, known)
     return PlanReport(
         PlanModel(*final, choice),

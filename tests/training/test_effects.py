@@ -12,6 +12,7 @@ from training.effects import (
     calibrate_effect,
     doubly_robust_scores,
     e_value,
+    estimate_gain,
     estimate_mean,
     estimate_ratio,
 )
@@ -138,3 +139,15 @@ def test_autoc_rewards_a_ranking_only_if_it_says_something() -> None:
 )
 def test_e_values_are_the_published_ones(ratio: Estimate, expected: tuple[float, float]) -> None:
     np.testing.assert_allclose(e_value(ratio), expected, atol=0.006)
+
+
+def test_a_gain_is_never_surer_than_its_patients_or_its_groups() -> None:
+    rng = np.random.default_rng(6)
+    for _ in range(30):
+        groups, values = rng.integers(0, 4, 80), rng.normal(size=80)
+        found = estimate_gain(values, groups)
+        for other in (estimate_mean(values, groups), estimate_mean(values, None)):
+            assert found.value == pytest.approx(other.value)
+            assert found.low <= other.low
+            assert found.high >= other.high
+    assert np.isnan(estimate_gain(values, np.zeros(80, dtype=np.intp)).low)  # one group: nothing is claimed
