@@ -170,5 +170,6 @@ def state_assumption(provenance: str) -> str:
         return "Plans were assigned at random; patients without an endpoint are taken as missing at random."
     return (
         "Differences between plans hold if, given the recorded predictors, nothing else bears on both the "
-        "choice of plan and response; patients without an endpoint are taken as missing at random."
+        "choice of plan and response (no unmeasured confounding); "
+        "patients without an endpoint are taken as missing at random."
     )

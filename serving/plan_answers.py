@@ -8,6 +8,7 @@ from uuid import uuid4
 from pydantic import BaseModel, Field
 
 from models.durability import BAND_LEVEL
+from models.plan_model import state_assumption
 from models.response_model import LEVEL
 from serving.answers import InputsReport, PredictionModel, describe_inputs, missing_notices, standing_notices
 from serving.likelihood import ProbabilityWithInterval, describe_likelihood
@@ -22,14 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Plans", "describe_plans"]
 
-CONFOUNDING: Final = (
-    "Differences between plans hold for such patients if nothing beyond the recorded predictors bore on both "
-    "the choice of plan and the response (no unmeasured confounding)."
-)
-RANDOMISED: Final = (
-    "The training patients were assigned to plans at random, so that differences between plans are not "
-    "confounded by who was put on which."
-)
 CURVES: Final = (
     "Relapse-free curves are those of patients who respond. Curves under several maintenances can be "
     "compared as far as remission, plan and the recorded predictors are all that choice and relapse share."
@@ -166,7 +159,7 @@ def describe_plans(
         "choice": None if stops else _choice(scorer, screen),
         "course": None if stops else course,
         "inputs": describe_inputs(answer.missing, answer.unusual),
-        "assumption": None if stops else RANDOMISED if file.provenance == "randomised" else CONFOUNDING,
+        "assumption": None if stops else state_assumption(file.provenance),
         "notices": notices,
     }
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from joblib import Parallel, delayed, parallel_config
 
-from features.cohort import check_trainable
 from features.cohort_file import BASELINE
+from features.trainable import check_trainable
 from models.candidates import CANDIDATES
 from models.care_model import CareModel
 from models.response_model import OUTCOMES

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features.cohort import check_trainable, load_cohort, make_cohort, make_ids
+from features.cohort import load_cohort, make_cohort, make_ids
 from features.cohort_file import parse_cohort_file
 from features.encoding import column_names
 from features.errors import TableError, TrainingDataError
 from features.schema import check_table
+from features.trainable import check_trainable
 from tests.features.files import COHORT, make_file, make_frame, make_table
 
 FILE = make_file()

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 import features
-from features.cohort import Cohort, check_trainable, load_cohort, make_cohort
+from features.cohort import Cohort, load_cohort, make_cohort
 from features.cohort_file import load_cohort_file
 from features.encoding import column_names
+from features.trainable import check_trainable
 from tests.real_data.data import HERE, find_table, load_beat_the_blues
 
 

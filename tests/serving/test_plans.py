@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from features.safety import load_rules
+from models.plan_model import state_assumption
 from models.registry import locate
 from models.storage import save_model
 from serving.answers import SIMULATED, Prediction
 from serving.app import create_app
 from serving.loading import Served, load_served
-from serving.plan_answers import CONFOUNDING, Plans
+from serving.plan_answers import Plans
 from serving.problems import MEDIA_TYPE
 from serving.settings import Settings
 from tests.models.small_care import shipped_care, shipped_file
@@ -87,7 +88,7 @@ def test_answer_holds_all_that_a_page_needs(client: TestClient) -> None:
     assert ketamine["durability"]["weeks"] == list(range(53))
     assert [c["maintenance"] for c in ketamine["durability"]["curves"]][:1] == ["none"]
     assert answer["notices"][0] == SIMULATED
-    assert answer["assumption"] == CONFOUNDING
+    assert answer["assumption"] == state_assumption("observational")
     assert answer["choice"]["shown"] is True
     assert "beats the best plan for all" in answer["choice"]["sentence"]
     # The plain dict that is sent is what the API document promises.
