@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["Uncertainty", "fit_uncertainty"]
 
 _TYPICAL = {
-    "main": 0.09,
+    "main": 0.07,
     "missing": 0.09,
-    "plan": 0.5,
+    "plan": 0.3,
     "curve": 0.06,
     "plan_term": 0.06,
-    "plan_curve": 0.06,
+    "plan_curve": 0.05,
     "group": 0.15,
 }
 """Typical size of an effect before the data, in logits (of a predictor: for one standard deviation).
