@@ -26,7 +26,8 @@ from features.cohort import load_cohort
 from features.cohort_file import load_cohort_file
 from features.tree_columns import expand_for_trees
 from tests.real_data.data import HERE, find_table
-from training.cross_validation import Patients, fit_model
+from training.cross_validation import fit_model
+from training.patients import Patients
 
 if TYPE_CHECKING:
     from collections.abc import Callable

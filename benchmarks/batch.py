@@ -23,7 +23,8 @@ from models.inputs import Inputs
 from models.response_model import OUTCOMES
 from models.scores import TreeScore
 from models.storage import load_model, save_model
-from training.cross_validation import Patients, fit_model
+from training.cross_validation import fit_model
+from training.patients import Patients
 from training.run import run_score
 from training.scoring import score_frame
 

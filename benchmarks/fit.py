@@ -17,8 +17,8 @@ from models.conformal import ConformalBounds
 from models.inputs import Inputs
 from models.response_model import Choice, fit_outcome
 from models.scores import TreeScore
-from training.cross_validation import Patients, training_sets
 from training.fit import fit_cohort
+from training.patients import Patients, training_sets
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -23,10 +23,11 @@ from models.calibration import Recalibration
 from models.conformal import ConformalBounds
 from models.plan_outcomes import predict_plans
 from models.response_model import OUTCOMES, Choice, ResponseModel, fit_outcome
-from training.cross_validation import Fitted, Patients, Validated, make_outer_splits, training_sets
-from training.effects import doubly_robust_scores, estimate_mean
-from training.plan_folds import predict_plan_fold
-from training.plan_report import PlanReport, report_plans
+from training.cross_validation import Fitted, Validated
+from training.patients import Patients, make_outer_splits, training_sets
+from training.plans.effects import doubly_robust_scores, estimate_mean
+from training.plans.folds import predict_plan_fold
+from training.plans.report import PlanReport, report_plans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

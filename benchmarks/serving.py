@@ -29,8 +29,9 @@ from features.simulation import simulate
 from models.care_model import CareModel
 from models.plan_scorer import compare_plans
 from models.storage import load_model, save_model
-from training.cross_validation import Patients, fit_model
+from training.cross_validation import fit_model
 from training.fit import fit_cohort
+from training.patients import Patients
 from training.tracking import log_fit, promote, ready_store
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from features.cohort_file import CohortFile, parse_cohort_file
 from features.encoding import encode_frame
 from features.schema import check_table
 from features.simulation import simulate
-from training.cross_validation import Fitted, Patients, fit_model
+from training.cross_validation import Fitted, fit_model
+from training.patients import Patients
 
 if TYPE_CHECKING:
     import pandas as pd

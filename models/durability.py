@@ -71,7 +71,7 @@ class DurabilityModel:
     Parameters
     ----------
     candidate : str
-        What was chosen (see `training.durability_candidates`).
+        What was chosen (see `training.durability.candidates`).
     levels : tuple of str
         Maintenance levels with a curve, the least frequent first.
     weeks : ndarray of int, shape (n_weeks,)

@@ -110,7 +110,7 @@ def plans(
 
     A column named like a safety question (docs/safety.md) holds its answers.
     """
-    from training.plans import run_plans
+    from training.plans.batch import run_plans
 
     table, unanswered = run_plans(model, data, query, out)
     typer.echo(f"{len(table)} rows, one per patient and plan: {out}")

@@ -17,10 +17,11 @@ from models.candidates import CANDIDATES
 from models.care_model import CareModel
 from models.response_model import OUTCOMES
 from training.bootstrap import draw_weights
-from training.cross_validation import REPEATS, Patients, Validated, cross_validate
-from training.durability import DurabilityReport, fit_durability
+from training.cross_validation import REPEATS, Validated, cross_validate
+from training.durability.fit import DurabilityReport, fit_durability
 from training.landmarks import LandmarkFit, find_landmarks, fit_landmark, tables_of
-from training.plan_report import PlanReport, report_plans
+from training.patients import Patients
+from training.plans.report import PlanReport, report_plans
 from training.reports import report_landmark, report_outcome
 from training.sample_size import SampleSize, required_sample_size
 from training.stopping import measure_stopping

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.response_model import OUTCOMES
-from training.cross_validation import Patients, Validated, cross_validate
+from training.cross_validation import Validated, cross_validate
+from training.patients import Patients
 
 if TYPE_CHECKING:
     import pandas as pd

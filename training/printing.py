@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from models.stopping import Share, StoppingRule
     from training.fit import Fit
-    from training.plan_report import PlanReport
+    from training.plans.report import PlanReport
 
 __all__ = ["print_fit"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from training.bootstrap import Estimate
     from training.fit import Fit
-    from training.plan_report import PlanReport
+    from training.plans.report import PlanReport
 
 __all__ = ["durability_metrics", "landmark_metrics", "plan_metrics", "stopping_metrics"]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from models.response_model import LEVEL, OUTCOMES
 from training.bootstrap import SAMPLES
-from training.durability import summarise_durability
+from training.durability.fit import summarise_durability
 from training.fit import data_digest
-from training.plan_report import summarise_plans
+from training.plans.report import summarise_plans
 from training.stopping import summarise_stopping
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from features.errors import RegistryError
 from models.registry import DIGEST_TAG, FOLDER, connect, tracking_uri
 from models.storage import save_model
-from training.durability_figure import durability_figure
+from training.durability.figure import durability_figure
 from training.figures import calibration_figure, candidates_figure, roc_figure
-from training.plan_figures import effects_figure, policy_figure
+from training.plans.figures import effects_figure, policy_figure
 from training.run_metrics import durability_metrics, landmark_metrics, plan_metrics, stopping_metrics
 from training.scoring import output_columns
 from training.summary import summarise

@@ -19,9 +19,9 @@ from models.plan_model import PlanChoice, PlanModel
 from models.response_model import OUTCOMES, Choice, ResponseModel, fit_outcome
 from tests.models.small import small_cohort
 from tests.models.small_durability import follow_up_of
-from training.durability_candidates import Responders, fit_candidate
-from training.durability_refits import refit, with_band
-from training.plan_folds import fit_groups, learn_propensity
+from training.durability.candidates import Responders, fit_candidate
+from training.durability.refits import refit, with_band
+from training.plans.folds import fit_groups, learn_propensity
 
 GAIN_SHOWN = (0.04, 0.01, 0.07)
 GAIN_NOT_SHOWN = (0.01, -0.02, 0.04)

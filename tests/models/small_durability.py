@@ -10,8 +10,8 @@ from features.cohort import Cohort, FollowUp
 from models.durability import DurabilityModel
 from models.inputs import Inputs
 from tests.models.small import fresh_rows, small_cohort
-from training.durability_candidates import Responders, fit_candidate
-from training.durability_refits import Refits, refit, with_band
+from training.durability.candidates import Responders, fit_candidate
+from training.durability.refits import Refits, refit, with_band
 
 NAMES = ("maintenance", "remission", "ridge_cox", "xgboost")
 

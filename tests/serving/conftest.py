@@ -29,7 +29,8 @@ from models.storage import save_model
 from serving.app import create_app
 from serving.loading import Served, load_served
 from serving.settings import Settings
-from training.cross_validation import Patients, fit_model
+from training.cross_validation import fit_model
+from training.patients import Patients
 from training.stopping import measure_stopping
 
 

@@ -27,7 +27,7 @@ from serving.problems import MEDIA_TYPE
 from serving.settings import Settings
 from tests.models.small_care import shipped_care, shipped_file
 from tests.serving.test_predict import as_table, requests
-from training.plans import plans_table
+from training.plans.batch import plans_table
 
 LEVELS = shipped_file().plan_levels
 REFERENCE = "oral_antidepressant"

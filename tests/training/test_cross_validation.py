@@ -12,14 +12,8 @@ from features.cohort_file import CohortFile
 from models.response_model import OUTCOMES
 from tests.models.small import NAMES, small_cohort
 from training.bootstrap import draw_weights, estimate_metrics, repeats_of
-from training.cross_validation import (
-    Patients,
-    Validated,
-    _outer_fold,
-    cross_validate,
-    fit_model,
-    make_outer_splits,
-)
+from training.cross_validation import Validated, _outer_fold, cross_validate, fit_model
+from training.patients import Patients, make_outer_splits
 
 
 @cache

@@ -23,13 +23,13 @@ from models.durability import DurabilityModel
 from tests.features.simulation.helpers import get_columns
 from tests.models.small import small_cohort
 from tests.models.small_durability import follow_up_of, responders_of, small_inputs, small_responders
-from training.durability import DurabilityReport, fit_durability, summarise_durability
-from training.durability_candidates import FLOOR, fit_candidate
-from training.durability_effects import Effects, estimate_effects
-from training.durability_figure import durability_figure
-from training.durability_metrics import brier_contributions, integrate, kaplan_meier, scored_weeks
-from training.durability_refits import draw_refit_weights, refit, with_band
-from training.durability_validation import choose_candidate, validate_durability
+from training.durability.candidates import FLOOR, fit_candidate
+from training.durability.effects import Effects, estimate_effects
+from training.durability.figure import durability_figure
+from training.durability.fit import DurabilityReport, fit_durability, summarise_durability
+from training.durability.metrics import brier_contributions, integrate, kaplan_meier, scored_weeks
+from training.durability.refits import draw_refit_weights, refit, with_band
+from training.durability.validation import choose_candidate, validate_durability
 from training.fit import data_digest
 
 

@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.special import expit
 
 from training.bootstrap import Estimate
-from training.effects import (
+from training.plans.effects import (
     autoc,
     calibrate_effect,
     doubly_robust_scores,

@@ -12,8 +12,9 @@ from features.cohort_file import load_cohort_file
 from models.plan_model import PlanModel
 from tests.models.small import small_cohort
 from tests.real_data.data import HERE, find_table
-from training.cross_validation import Patients, Validated, cross_validate
-from training.plan_report import PlanReport, report_plans, summarise_plans
+from training.cross_validation import Validated, cross_validate
+from training.patients import Patients
+from training.plans.report import PlanReport, report_plans, summarise_plans
 
 
 @cache

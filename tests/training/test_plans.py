@@ -19,8 +19,8 @@ from models.storage import save_model
 from tests.models.small import make_trial, small_model
 from tests.models.small_care import shipped_care, small_care
 from tests.training.commands import call
-from training import plans
-from training.plans import PLAN_COLUMNS, plans_table
+from training.plans import batch
+from training.plans.batch import PLAN_COLUMNS, plans_table
 from training.run import run_score
 
 PROMISED = [
@@ -79,7 +79,7 @@ def test_probabilities_are_those_of_the_outcome_models() -> None:
 def test_the_size_of_a_chunk_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = plans_table(small_care(), patients(pregnancy="no")).table
     for chunk in (1, 56, 57):
-        monkeypatch.setattr(plans, "_CHUNK", chunk)
+        monkeypatch.setattr(batch, "_CHUNK", chunk)
         table = plans_table(small_care(), patients(pregnancy="no")).table
         pd.testing.assert_frame_equal(table, whole, rtol=0, atol=1e-12)
 

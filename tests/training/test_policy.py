@@ -3,7 +3,7 @@
 import numpy as np
 
 from tests.features.files import make_file
-from training.policy import PolicyTree, choose_plans
+from training.plans.policy import PolicyTree, choose_plans
 
 FILE = make_file()
 NAN = float("nan")

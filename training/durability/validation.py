@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from models.inputs import Inputs
-from training.durability_candidates import CANDIDATES, FLOOR, fit_candidate
-from training.durability_metrics import brier_contributions, estimate_durability, integrate, scored_weeks
+from training.durability.candidates import CANDIDATES, FLOOR, fit_candidate
+from training.durability.metrics import brier_contributions, estimate_durability, integrate, scored_weeks
 from training.folds import make_splits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from training.bootstrap import Estimate
-    from training.durability_candidates import Responders
+    from training.durability.candidates import Responders
     from training.folds import Split
 
 __all__ = ["FEWEST_RELAPSES", "Validation", "choose_candidate", "validate_durability"]
@@ -35,7 +35,7 @@ class Validation:
     Parameters
     ----------
     metrics : mapping of str to Estimate
-        See `training.durability_metrics.estimate_durability`; remission is known, as when maintenance starts.
+        See `training.durability.metrics.estimate_durability`; remission is known, as when maintenance starts.
     at_baseline : mapping of str to Estimate
         The same, with the probability of remission in its place; empty if that was not given.
     candidate_in_each_fold : tuple of str

@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from models.durability import BAND_LEVEL
-from training.durability_metrics import kaplan_meier
+from training.durability.metrics import kaplan_meier
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from models.durability import DurabilityModel
-    from training.durability import DurabilityReport
+    from training.durability.fit import DurabilityReport
 
 __all__ = ["durability_figure"]
 

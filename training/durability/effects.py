@@ -13,15 +13,15 @@ from models.cox import fit_cox
 from models.durability import make_band, predictor_columns
 from models.inputs import Inputs
 from training.bootstrap import Estimate
-from training.durability_candidates import FLOOR, fit_ridge
-from training.durability_refits import draw_refit_weights
+from training.durability.candidates import FLOOR, fit_ridge
+from training.durability.refits import draw_refit_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.durability import DurabilityModel
-    from training.durability_candidates import Responders
-    from training.durability_refits import Refits
+    from training.durability.candidates import Responders
+    from training.durability.refits import Refits
 
 __all__ = ["Effects", "cox_ratios", "estimate_effects"]
 

@@ -11,7 +11,7 @@ from models.comparable import ComparableGroups, fit_comparable_groups
 from models.plan_model import FEWEST_COMPARABLE, is_sufficient
 from models.plan_outcomes import on_every_plan
 from models.propensity import Propensity, fit_constant_propensity, fit_propensity
-from training.policy import PolicyTree, choose_plans
+from training.plans.policy import PolicyTree, choose_plans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -11,10 +11,10 @@ import numpy as np
 from features.errors import TrainingDataError
 from models.durability import BAND_LEVEL, FEWEST_TOGETHER, DurabilityModel
 from models.inputs import Inputs
-from training.durability_candidates import FLOOR, Responders, fit_candidate
-from training.durability_effects import Effects, estimate_effects
-from training.durability_refits import REFITS, refit, with_band
-from training.durability_validation import (
+from training.durability.candidates import FLOOR, Responders, fit_candidate
+from training.durability.effects import Effects, estimate_effects
+from training.durability.refits import REFITS, refit, with_band
+from training.durability.validation import (
     FEWEST_RELAPSES,
     Validation,
     choose_candidate,

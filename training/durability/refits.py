@@ -10,13 +10,13 @@ from scipy.special import ndtri, stdtrit
 
 from models.cox import fit_cox
 from models.durability import BAND_LEVEL, DurabilityModel
-from training.durability_candidates import FLOOR, WEAK, baseline_hazard, cox_columns, fit_ridge
+from training.durability.candidates import FLOOR, WEAK, baseline_hazard, cox_columns, fit_ridge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.inputs import Inputs
-    from training.durability_candidates import Responders
+    from training.durability.candidates import Responders
 
 __all__ = ["REFITS", "STILL_OBSERVED", "RefitWeights", "Refits", "draw_refit_weights", "refit", "with_band"]
 

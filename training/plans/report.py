@@ -10,7 +10,7 @@ import numpy as np
 
 from models.plan_model import FEWEST_COMPARABLE, PlanChoice, PlanModel, is_sufficient, state_assumption
 from training.bootstrap import Estimate
-from training.effects import (
+from training.plans.effects import (
     autoc,
     calibrate_effect,
     doubly_robust_scores,
@@ -19,14 +19,15 @@ from training.effects import (
     estimate_mean,
     estimate_ratio,
 )
-from training.plan_folds import expect_on_plans, fit_groups, learn_propensity
-from training.policy import PolicyTree
+from training.plans.folds import expect_on_plans, fit_groups, learn_propensity
+from training.plans.policy import PolicyTree
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from training.cross_validation import Patients, Validated
+    from training.cross_validation import Validated
+    from training.patients import Patients
 
 __all__ = ["PlanEffect", "PlanReport", "report_plans", "summarise_plans"]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from training.bootstrap import Estimate
-    from training.plan_report import PlanReport
+    from training.plans.report import PlanReport
 
 __all__ = ["effects_figure", "policy_figure"]
 

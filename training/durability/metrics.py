@@ -11,12 +11,12 @@ from sksurv.util import Surv
 
 from features.errors import TrainingDataError
 from training.bootstrap import Estimate, draw_weights
-from training.durability_refits import STILL_OBSERVED
+from training.durability.refits import STILL_OBSERVED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from training.durability_candidates import Responders
+    from training.durability.candidates import Responders
 
 __all__ = [
     "CALIBRATION_WEEKS",

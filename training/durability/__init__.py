@@ -1,0 +1,1 @@
+"""Time from response to relapse: candidates, their validation and what maintenance does."""

@@ -1,0 +1,1 @@
+"""Plans compared: effects, policies and their worth, and the batch command."""
