@@ -17,6 +17,7 @@ from training.plans.folds import predict_plan_fold
 from training.search import SearchResult, make_inner_folds, search
 
 if TYPE_CHECKING:
+    from models.inputs import TrainingSet
     from training.folds import Split
 
 __all__ = [
