@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from features.errors import UserError
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["check_suffix", "write_table", "write_text"]
+__all__ = ["check_suffix", "finite", "write_table", "write_text"]
 
 _SUFFIXES = (".csv", ".parquet")
 
@@ -89,3 +90,21 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+def finite(value: Any) -> Any:
+    """Replace what JSON cannot write, an undefined figure, by null.
+
+    Parameters
+    ----------
+    value : dict, list or plain value
+
+    Returns
+    -------
+    dict, list or plain value
+    """
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -5,12 +5,11 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import math
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.console import Console
@@ -23,7 +22,7 @@ from features.screening import CohortScreen
 from features.tables import read_table
 from models.candidates import AVERAGE, CANDIDATES
 from models.registry import load_located, locate
-from training.files import check_suffix, write_table, write_text
+from training.files import check_suffix, finite, write_table, write_text
 from training.fit import Fit, data_digest, fit_cohort
 from training.printing import print_fit
 from training.safety_columns import check_with_answers, withhold
@@ -86,7 +85,7 @@ def run_fit(
     version, run_id = log_fit(fitted, experiment, fit_key(cohort, seed, candidate))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-        write_text(json.dumps(_finite(summarise(fitted)), indent=2) + "\n", out / "metrics.json")
+        write_text(json.dumps(finite(summarise(fitted)), indent=2) + "\n", out / "metrics.json")
         write_table(out_of_fold_table(fitted), out / "predictions.csv")
     print_fit(fitted, console)
     console.print(f"Version {version} of [bold]{file.name}[/bold] is @challenger (MLflow run {run_id}).")
@@ -179,15 +178,6 @@ def out_of_fold_table(fit: Fit) -> pd.DataFrame:
         table.insert(5, "observed", source["observed"].astype("Int64"))
         parts.append(table)
     return pd.concat(parts, ignore_index=True)
-
-
-def _finite(value: Any) -> Any:
-    """Replace what JSON cannot write, an undefined figure, by null."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @contextmanager

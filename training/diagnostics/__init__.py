@@ -1,0 +1,1 @@
+"""Leaks and faults of design, looked for before a model is believed."""

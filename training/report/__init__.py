@@ -1,0 +1,1 @@
+"""The report of a version, its model card and its reporting checklists."""
