@@ -1,1 +1,1 @@
-"""How good a version really is: designs of validation, and everything that a methodologist asks beside them."""
+"""How good a version really is: designs of validation, and what a methodologist asks beside them."""
