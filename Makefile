@@ -11,6 +11,11 @@ STAMP := $(VENV)/.installed
 CODE := $(wildcard features models training serving tests benchmarks)
 STORE := sqlite:///.mlflow/mlflow.db
 
+# What `make validate` validates: the demo's newest version on the demo's patients, unless you say otherwise.
+MODEL := models:/ketamine-trd@challenger
+COHORT := features/cohorts/ketamine_trd.toml
+DATA := demo/cohort_2000.csv
+
 # One lock for every system and every Python from 3.11; the header names the command, never a path or an address.
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock"
@@ -19,7 +24,7 @@ LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no
 # MLflow sends usage figures by default.
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help install demo serve test lint types bench lock mlflow build clean
+.PHONY: help install demo serve test lint types validate bench lock mlflow build clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -50,6 +55,9 @@ lint: install  ## style, format and the layers of the packages
 
 types: install  ## mypy --strict over code and tests
 	$(BIN)/mypy $(CODE)
+
+validate: install  ## gates and signed record of the demo's version, as in CI (MODEL=, COHORT=, DATA= for another)
+	$(BIN)/python -m training validate --model $(MODEL) --cohort $(COHORT) --data $(DATA) --out demo/validation
 
 bench: install  ## the benchmarks, side by side with their rivals (long)
 	$(BIN)/python -m benchmarks

@@ -100,6 +100,8 @@ class Cohort:
     flow : PatientFlow
     follow_up : FollowUp or None
         None if the cohort file has no section [durability].
+    group_names : tuple of str
+        As in the table, by the index in `groups`; () without groups.
     """
 
     file: CohortFile
@@ -115,6 +117,7 @@ class Cohort:
     checks: NDArray[np.float64]
     flow: PatientFlow
     follow_up: FollowUp | None = None
+    group_names: tuple[str, ...] = ()
 
     def at(self, landmark: str) -> Cohort:
         """Give the same patients as they are known at a landmark.
@@ -214,6 +217,7 @@ def make_cohort(cohort_file: CohortFile, frame: pd.DataFrame, *, origin: str = "
     endpoint = checked[outcome.endpoint].to_numpy(np.float64)
     flow = PatientFlow(len(keep), excluded, len(checked), int((~np.isnan(endpoint)).sum()))
     response = find_response(outcome, baseline, endpoint)
+    groups, names = pd.factorize(checked[cohort_file.group]) if cohort_file.group else (None, ())
     return Cohort(
         file=cohort_file,
         rows=encode_frame(cohort_file, checked),
@@ -221,13 +225,14 @@ def make_cohort(cohort_file: CohortFile, frame: pd.DataFrame, *, origin: str = "
         checks=_scores_at_checks(cohort_file, checked),
         response=response,
         remission=find_remission(outcome, endpoint),
-        groups=pd.factorize(checked[cohort_file.group])[0] if cohort_file.group else None,
+        groups=groups,
         ids=ids,
         dates=checked[cohort_file.date].to_numpy() if cohort_file.date else None,
         baseline=baseline,
         endpoint=endpoint,
         flow=flow,
         follow_up=_find_follow_up(cohort_file, checked, response),
+        group_names=tuple(str(name) for name in names),
     )
 
 

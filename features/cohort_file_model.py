@@ -55,6 +55,8 @@ class Predictor:
         The point of the course from which it is known.
     subgroup : bool
         Whether performance is also reported by this column.
+    cuts : tuple of float
+        Of a number: where the subgroups are cut, in ascending order; empty: at the median.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Predictor:
     levels: tuple[str, ...] = ()
     landmark: str = BASELINE
     subgroup: bool = False
+    cuts: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,11 +174,19 @@ def _read_predictor(name: str, section: Section) -> Predictor:
         levels=section.words("levels") if has_levels or section.has("levels") else (),
         landmark=section.text("landmark", BASELINE),
         subgroup=section.flag("subgroup"),
+        cuts=section.ascending("cuts"),
     )
     section.close()
-    for key, allowed in (("valid", kind == "number"), ("unit", kind == "number"), ("levels", has_levels)):
+    number = kind == "number"
+    for key, allowed in (("valid", number), ("unit", number), ("cuts", number), ("levels", has_levels)):
         if section.has(key) and section.raw("kind") == kind and not allowed:
             section.note(key, f"has no meaning for kind = {kind!r}; leave it out")
+    if result.cuts and not result.subgroup:
+        section.note("cuts", "says where subgroups are cut; write subgroup = true too, or leave it out")
+    if result.cuts and result.valid:
+        lowest, highest = result.valid
+        if not lowest < result.cuts[0] <= result.cuts[-1] <= highest:
+            section.note("cuts", f"must lie within valid, above {lowest:g} and up to {highest:g}")
     return result
 
 

@@ -14,7 +14,9 @@ __all__ = [
     "AnswersError",
     "ArtefactError",
     "CohortFileError",
+    "GatesError",
     "ProblemsError",
+    "RecordError",
     "RegistryError",
     "ScheduleError",
     "TableError",
@@ -80,6 +82,10 @@ class ScheduleError(UserError):
     """A schedule that cannot be made as asked for."""
 
 
+class GatesError(ProblemsError):
+    """A file of gates that cannot be read, or contradicts itself."""
+
+
 class TrainingDataError(UserError):
     """A correct table from which nothing can be learned: too few events, an empty or constant column."""
 
@@ -90,3 +96,7 @@ class ArtefactError(UserError):
 
 class RegistryError(UserError):
     """A tracking store that cannot be reached, or has no such model or alias."""
+
+
+class RecordError(UserError):
+    """A validation record that is missing, failed, forged or for other files; or a key that is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 if TYPE_CHECKING:
@@ -119,6 +120,19 @@ class Section:
             self.note(key, f"the lowest must be below the highest, got [{value[0]}, {value[1]}]")
             return None
         return low, high
+
+    def ascending(self, key: str) -> tuple[float, ...]:
+        """Read a list of numbers in ascending order; empty where it is not written or wrong."""
+        if not self.has(key):
+            return ()
+        value = self._get(key, None)
+        if not (isinstance(value, list) and value and all(_is_number(v) for v in value)):
+            return self._wrong(key, "a list of numbers", value, ())
+        numbers = tuple(float(v) for v in value)
+        if any(second <= first for first, second in pairwise(numbers)):
+            self.note(key, "each number must be higher than the one before")
+            return ()
+        return numbers
 
     def words(self, key: str, fewest: int = 2) -> tuple[str, ...]:
         """Read a list of at least `fewest` (1 or 2) different texts or whole numbers, as texts."""

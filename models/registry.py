@@ -6,20 +6,39 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Final
 
 from features.errors import ArtefactError, RegistryError
+from models.record import LOCAL, SignedRecord, read_record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mlflow import MlflowClient
 
     from models.care_model import CareModel
 
-__all__ = ["DIGEST_TAG", "FOLDER", "Located", "connect", "load_located", "locate", "tracking_uri"]
+__all__ = [
+    "DIGEST_TAG",
+    "FOLDER",
+    "RECORD_TAGS",
+    "Located",
+    "connect",
+    "load_located",
+    "locate",
+    "tracking_uri",
+]
 
 DIGEST_TAG: Final = "artefact_digest"
 FOLDER: Final = "response_model"
 """Name of the model's folder inside the logged MLflow model's `data/`."""
+RECORD_TAGS: Final = {
+    "text": "validation_record",
+    "signature": "validation_signature",
+    "key_id": "validation_key",
+}
+"""Tags of a version that hold its signed record, by field of `SignedRecord`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +54,15 @@ class Located:
     folder : Path
     digest : str
         As recorded when the version was registered; a folder's own for a folder.
+    record : SignedRecord or None
+        Of its validation, not yet verified.
     """
 
     name: str
     version: str
     folder: Path
     digest: str
+    record: SignedRecord | None = None
 
 
 def tracking_uri() -> str:
@@ -63,6 +85,7 @@ def connect() -> MlflowClient:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # its default waits for minutes
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a bar for each small file
     import mlflow
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -81,12 +104,16 @@ def connect() -> MlflowClient:
     return client
 
 
-def locate(uri: str) -> Located:
+def locate(uri: str, *, known: Located | None = None, into: Path | None = None) -> Located:
     """Find a model by folder, `models:/NAME@ALIAS` or `models:/NAME/VERSION`.
 
     Parameters
     ----------
     uri : str
+    known : Located, optional
+        Found before: given back, and nothing is fetched, if the registry still says the same.
+    into : Path, optional
+        Folder for a copy of a version's files; without it they are used where a local store has them.
 
     Returns
     -------
@@ -98,12 +125,14 @@ def locate(uri: str) -> Located:
         If the store does not answer or knows no such model, version or alias.
     ArtefactError
         If the folder holds no model or the version has no digest.
+    RecordError
+        If the `record.json` in the folder is not one.
     """
     if not uri.startswith("models:/"):
         from models.storage import digest_of
 
         folder = Path(uri)
-        return Located(folder.resolve().name, "local", folder, digest_of(folder))
+        return Located(folder.resolve().name, LOCAL, folder, digest_of(folder), read_record(folder))
     name, _, alias = uri.removeprefix("models:/").partition("@")
     if not alias:
         name, _, version = name.partition("/")
@@ -121,7 +150,10 @@ def locate(uri: str) -> Located:
     digest = found.tags.get(DIGEST_TAG)
     if not digest:
         raise ArtefactError(f"version {found.version} of {name} has no recorded digest; fit it again")
-    return Located(name, str(found.version), _download(name, str(found.version)), digest)
+    version, record = str(found.version), _record_of(found.tags)
+    if known is not None and known == Located(name, version, known.folder, digest, record):
+        return known
+    return Located(name, version, _download(name, version, into), digest, record)
 
 
 def load_located(located: Located) -> CareModel:
@@ -145,11 +177,19 @@ def load_located(located: Located) -> CareModel:
     return load_model(located.folder, located.digest)
 
 
-def _download(name: str, version: str) -> Path:
+def _record_of(tags: Mapping[str, str]) -> SignedRecord | None:
+    if not any(tag in tags for tag in RECORD_TAGS.values()):
+        return None
+    # A part that is missing is empty, which no signature fits.
+    return SignedRecord(**{name: tags.get(tag, "") for name, tag in RECORD_TAGS.items()})
+
+
+def _download(name: str, version: str, into: Path | None) -> Path:
     import mlflow
 
+    target = None if into is None else mkdtemp(dir=into, prefix=f"version-{version}-")
     try:
-        whole = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}"))
+        whole = Path(mlflow.artifacts.download_artifacts(f"models:/{name}/{version}", dst_path=target))
     except Exception as exc:
         raise ArtefactError(
             f"the files of version {version} of {name} cannot be fetched ({type(exc).__name__}); "

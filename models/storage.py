@@ -2,7 +2,8 @@
 
 A folder holds `cohort.toml` (as the data scientist wrote it), `model.json` (structure and numbers),
 `arrays.npz` (read with `allow_pickle=False`), a `.ubj` file for each booster, and `manifest.json` with
-the SHA-256 of every other file. The model's digest is the SHA-256 of `manifest.json`.
+the SHA-256 of every other file. The model's digest is the SHA-256 of `manifest.json`. The one file that may
+stand beside them is `record.json`, the signed record of the validation of exactly these files.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from models.care_model import CareModel
 from models.durability import DurabilityModel
 from models.packing import Arrays, pack_model, under, unpack_model
 from models.plan_model import PlanModel
+from models.record import RECORD_FILE
 from models.stopping import StoppingRule
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ __all__ = ["FORMAT", "digest_of", "load_model", "save_model"]
 FORMAT: Final = 2
 """Version of the layout; a folder of another one is refused."""
 _MANIFEST: Final = "manifest.json"
+_BESIDE: Final = {_MANIFEST, RECORD_FILE}
+"""Files that are no part of the model itself."""
 
 _UNREADABLE = (
     AttributeError,
@@ -81,7 +85,7 @@ def save_model(model: CareModel, folder: Path) -> str:
     text = {"format": FORMAT, "landmarks": landmarks, "parts": parts}
     (folder / "model.json").write_text(json.dumps(text, indent=1, sort_keys=True), encoding="utf-8")
     _write_arrays(arrays, folder / "arrays.npz")
-    files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name != _MANIFEST}
+    files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name not in _BESIDE}
     (folder / _MANIFEST).write_text(
         json.dumps({"format": FORMAT, "files": files}, indent=1), encoding="utf-8"
     )
@@ -166,6 +170,9 @@ def _check_files(folder: Path, digest: str | None) -> None:
             raise ArtefactError(f"the model in {folder} is not whole: {name} is missing")
         if _sha256(path) != sha256:
             raise ArtefactError(f"the model in {folder} was changed after it was saved: {name}")
+    foreign = sorted(path.name for path in folder.iterdir() if path.name not in _BESIDE | files.keys())
+    if foreign:
+        raise ArtefactError(f"the folder {folder} holds what is not part of its model: {foreign[0]}")
 
 
 def _file_at(cohort_file: CohortFile, landmark: str) -> CohortFile:

@@ -1,8 +1,8 @@
-"""The application: routes, error answers and layers around a loaded model."""
+"""The application: routes, error answers and layers around each loaded version."""
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 
-from features.encoding import column_names
 from features.screening import CohortScreen
 from serving.boundary import Boundary, LimitBody
 from serving.logs import make_logger, make_request_log
@@ -22,18 +21,17 @@ from serving.routes.plans import plans_router
 from serving.routes.predict import predict_router
 from serving.routes.schema import schema_router
 from serving.schemas import make_request_model
-from serving.state import State
+from serving.swapping import SwappingApp
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from starlette.requests import Request
     from starlette.responses import Response
 
     from serving.loading import Served
     from serving.settings import Settings
+    from serving.swapping import Source
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "make_version_app"]
 
 _SENTENCES = {
     404: "there is nothing at this address; GET /openapi.json lists what there is",
@@ -41,30 +39,39 @@ _SENTENCES = {
 }
 
 
-def create_app(settings: Settings, served: Served) -> FastAPI:
+def create_app(settings: Settings, served: Served, source: Source | None = None) -> SwappingApp:
     """Make the application.
 
     Parameters
     ----------
     settings : Settings
     served : Served
-        Loaded, because the body of a request is described by the model's cohort file.
+        What it begins with.
+    source : Source, optional
+        Where other versions come from; without it there are none.
+
+    Returns
+    -------
+    SwappingApp
+        Answers 503 until its lifespan has begun.
+    """
+    return SwappingApp(served, partial(make_version_app, settings), source, make_logger(settings.log_level))
+
+
+def make_version_app(settings: Settings, served: Served) -> FastAPI:
+    """Make all routes of one version.
+
+    Parameters
+    ----------
+    settings : Settings
+    served : Served
+        Its cohort file describes the bodies of requests, and so the routes and their description.
 
     Returns
     -------
     FastAPI
-        Answers 503 until its lifespan has begun.
+        Expects the version in the state of each request, from `SwappingApp`.
     """
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        # The first prediction is slow; and a model that cannot answer must not become ready.
-        columns = len(column_names(served.scorer.cohort_file))
-        served.scorer.answer([0.0] * columns)
-        for scorer in served.later.values():
-            scorer.answer([0.0] * len(column_names(scorer.cohort_file)))
-        yield {"served": served}
-
     request_model = make_request_model(served.scorer.cohort_file)
     plans_model = make_plans_model(served.scorer.cohort_file, request_model)
     screen = CohortScreen(served.scorer.cohort_file)
@@ -72,7 +79,6 @@ def create_app(settings: Settings, served: Served) -> FastAPI:
         title=f"Treatment response: {served.scorer.cohort_file.title}",
         version=version("treatment-response"),
         description="Calibrated likelihood of response and remission for one patient on one plan.",
-        lifespan=lifespan,
         docs_url=None,  # FastAPI's page loads its scripts from a public address
         redoc_url=None,
         middleware=[

@@ -1,22 +1,27 @@
-"""The model that is served: found once at start, then read from local files only."""
+"""The model that is served: verified, read from local files, and made to answer once."""
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from models.care_model import CareModel
     from models.registry import Located
     from models.scorer import Scorer
 
-__all__ = ["Served", "find_model", "load_served", "prepare_process"]
+__all__ = ["Served", "import_ahead", "load_served", "prepare_process", "warm_up"]
+
+_SIGNATURES: Final = (
+    "cryptography.hazmat.primitives.asymmetric.ed25519",
+    "cryptography.hazmat.primitives.serialization",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,49 +49,14 @@ class Served:
     later: Mapping[str, Scorer]
 
 
-def find_model(uri: str) -> Located:
-    """Resolve the model's address, fetch its files, and forget how that was done.
-
-    MLflow takes seconds to import and some 200 MB that a worker never needs again. So it runs in a
-    process of its own, which ends as soon as the files are on this machine. Workers get the folder and
-    the digest; they never ask the registry, hence all serve the very same version even if the alias
-    moves while they start.
-
-    Parameters
-    ----------
-    uri : str
-
-    Returns
-    -------
-    Located
-
-    Raises
-    ------
-    RegistryError
-        If the registry does not answer or knows no such model.
-    ArtefactError
-        If there are no files.
-    """
-    from models.registry import locate
-
-    if not uri.startswith("models:/"):
-        return locate(uri)
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    # "spawn": a forked child would inherit, and on exit disturb, whatever the parent has opened.
-    with ProcessPoolExecutor(1, get_context("spawn"), initializer=_prepare_finder) as pool:
-        located = pool.submit(locate, uri)
-        _import_meanwhile()
-        return located.result()
-
-
-def load_served(located: Located) -> Served:
-    """Read a found model, checked against its digest.
+def load_served(located: Located, trusted: Path) -> Served:
+    """Read a found model that a trusted record vouches for, checked against its digest.
 
     Parameters
     ----------
     located : Located
+    trusted : Path
+        Folder of the public keys whose records are believed.
 
     Returns
     -------
@@ -94,27 +64,40 @@ def load_served(located: Located) -> Served:
 
     Raises
     ------
+    RecordError
+        If its validation record is missing, failed, forged, signed by another key, or for other files.
     ArtefactError
         If files are missing, changed or foreign.
     """
+    from models.record import verify_record
     from models.registry import load_located
     from models.scorer import Scorer
 
+    verify_record(
+        located.record, trusted=trusted, name=located.name, version=located.version, digest=located.digest
+    )
     model = load_located(located)
     baseline, *later = (Scorer(part, landmark) for landmark, part in model.landmarks.items())
     scorers = {scorer.landmark: scorer for scorer in later}
     return Served(located.name, located.version, located.digest, model, baseline, scorers)
 
 
-def _prepare_finder() -> None:
-    """Fit the process that asks the registry to its one short task."""
-    prepare_process()
-    gc.disable()  # imports make many objects and no garbage: looking for it takes a fifth of their time
+def warm_up(served: Served) -> None:
+    """Make the first predictions: they are slow, and a model that cannot answer must not be served.
+
+    Parameters
+    ----------
+    served : Served
+    """
+    from features.encoding import column_names
+
+    for scorer in (served.scorer, *served.later.values()):
+        scorer.answer([0.0] * len(column_names(scorer.cohort_file)))
 
 
-def _import_meanwhile() -> None:
-    """Import what serving needs while the other process looks for the model: both take seconds."""
-    for name in ("models.scorer", "models.storage", "serving.app", "uvicorn.supervisors"):
+def import_ahead() -> None:
+    """Import what serving needs, while the watcher looks for the model: both take seconds."""
+    for name in ("models.scorer", "models.storage", "serving.app", "uvicorn.supervisors", *_SIGNATURES):
         import_module(name)
 
 

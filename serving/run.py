@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from dataclasses import asdict
+import sys
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from features.errors import UserError
-from serving.loading import find_model, load_served, prepare_process
+from models.registry import locate
+from serving.loading import import_ahead, load_served, prepare_process
 from serving.logs import configure_library_logs, make_logger
+from serving.runtime_folder import RuntimeFolder
+from serving.watching import Watcher
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from collections.abc import Iterator
 
+    from models.registry import Located
+    from serving.loading import Served
     from serving.settings import Settings
+    from serving.swapping import SwappingApp
 
 __all__ = ["AddressError", "run_service"]
 
@@ -33,16 +43,44 @@ def run_service(settings: Settings) -> None:
     Raises
     ------
     UserError
-        If the address is taken, or the model cannot be found or read.
+        If the address is taken, or the model cannot be found, has no valid record, or cannot be read.
     """
     listening = _bind(settings.host, settings.port)
     prepare_process()
-    located = find_model(settings.model)
+    # Once requests are finished, uvicorn raises the signal anew: what was begun here is ended, then.
+    signal.signal(signal.SIGTERM, _exit)
+    with TemporaryDirectory(prefix="treatment-response-", ignore_cleanup_errors=True) as folder:
+        runtime = RuntimeFolder(Path(folder))
+        with _found(settings, runtime) as located:
+            # With several workers too: what may not be served or cannot be loaded fails here, with a message.
+            served = load_served(located, settings.trusted_keys)
+            runtime.keep(located)
+            _answer(settings, listening, runtime, served, located)
+
+
+@contextmanager
+def _found(settings: Settings, runtime: RuntimeFolder) -> Iterator[Located]:
+    """Find the model, and watch its alias as long as it is served."""
+    if not settings.model.startswith("models:/"):
+        import_ahead()
+        yield locate(settings.model)
+        return
+    watcher = Watcher(settings.model, runtime, settings.reload_seconds, settings.log_level)
+    try:
+        import_ahead()
+        located = watcher.first()
+        watcher.keep_running()
+        yield located
+    finally:
+        watcher.stop()
+
+
+def _answer(
+    settings: Settings, listening: socket.socket, runtime: RuntimeFolder, served: Served, located: Located
+) -> None:
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
-    # With several workers too: what cannot be loaded fails here, once, with a message.
-    served = load_served(located)
     configure_library_logs(settings.log_level)
     make_logger(settings.log_level).info(
         "serving",
@@ -64,36 +102,57 @@ def run_service(settings: Settings) -> None:
         "timeout_graceful_shutdown": 10,
     }
     if settings.workers == 1:
-        from serving.app import create_app
-
-        config = uvicorn.Config(create_app(settings, served), **options)
+        config = uvicorn.Config(_make_app(settings, runtime, served, located), **options)
         uvicorn.Server(config).run(sockets=[listening])
     else:
         # Plain values: they reach a worker before it has imported anything of ours.
-        make = partial(make_worker_app, settings.model_dump(), asdict(located))
+        make = partial(make_worker_app, settings.model_dump(), str(runtime.path))
         Multiprocess(uvicorn.Config(make, factory=True, **options), sockets=[listening]).run()
 
 
-def make_worker_app(settings: dict[str, Any], located: dict[str, Any]) -> FastAPI:
+def make_worker_app(settings: dict[str, Any], folder: str) -> SwappingApp:
     """Make the application in a worker process, from local files only.
+
+    It begins with the last good version; what the registry has named since is tried as any newer one is.
 
     Parameters
     ----------
-    settings, located : dict
-        Fields of the `Settings` and of the `Located` that the parent has checked.
+    settings : dict
+        Fields of the `Settings` that the parent has checked.
+    folder : str
+        The runtime folder.
 
     Returns
     -------
-    FastAPI
+    SwappingApp
+
+    Raises
+    ------
+    ArtefactError
+        If files of the last good version are no longer there.
     """
     prepare_process()
-    from models.registry import Located
-    from serving.app import create_app
+    from features.errors import ArtefactError
     from serving.settings import Settings
 
-    checked = Settings(**settings)
+    checked, runtime = Settings(**settings), RuntimeFolder(Path(folder))
     configure_library_logs(checked.log_level)
-    return create_app(checked, load_served(Located(**located)))
+    located = runtime.good()
+    if located is None:
+        raise ArtefactError("the service's runtime folder is gone; start the service anew")
+    return _make_app(checked, runtime, load_served(located, checked.trusted_keys), located)
+
+
+def _make_app(settings: Settings, runtime: RuntimeFolder, served: Served, located: Located) -> SwappingApp:
+    from serving.app import create_app
+    from serving.swapping import Source
+
+    source = Source(runtime, located, settings.trusted_keys, settings.reload_seconds)
+    return create_app(settings, served, source)
+
+
+def _exit(*_: object) -> NoReturn:
+    sys.exit(0)
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from difflib import get_close_matches
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from features.errors import UserError
+from models.keys import SIGNING_KEY
 
 __all__ = ["PREFIX", "Settings", "SettingsError", "load_settings"]
 
@@ -50,6 +52,16 @@ class Settings(BaseSettings):
     )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(1, ge=1, le=64, description="Number of worker processes; each holds the model.")
+    trusted_keys: Path = Field(
+        Path(".mlflow/keys"),
+        description="Folder of public keys (*.pub): what none of them vouches for is not served.",
+    )
+    reload_seconds: int = Field(
+        30,
+        ge=0,
+        le=86_400,
+        description="How often the registry is asked whether the alias has moved; 0 asks at start only.",
+    )
     body_limit: int = Field(
         262_144, ge=1024, le=16_777_216, description="Largest request body, in bytes; a larger one gets 413."
     )
@@ -87,6 +99,8 @@ def load_settings(**options: Any) -> Settings:
 
 
 def _is_unknown(variable: str) -> bool:
+    if variable == SIGNING_KEY:  # training's, and none of the service's business
+        return False
     return variable.startswith(PREFIX) and variable.removeprefix(PREFIX).lower() not in Settings.model_fields
 
 

@@ -1,8 +1,9 @@
-"""What the running service holds."""
+"""What a request finds of the running service: one version for its whole life."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from serving.problems import ProblemError
 
@@ -11,13 +12,43 @@ if TYPE_CHECKING:
 
     from serving.loading import Served
 
-__all__ = ["State", "served_by"]
+__all__ = ["Following", "Refused", "following_of", "served_by"]
 
 
-class State(TypedDict):
-    """Lifespan state, there from start to stop."""
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A version that the alias names and that is not served.
 
-    served: Served
+    Parameters
+    ----------
+    version : str
+    reason : str
+    """
+
+    version: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How the service stands to the registry.
+
+    Parameters
+    ----------
+    refused : Refused or None
+        The version that the alias names, if it is not the one that is served.
+    problem : str or None
+        Why the registry cannot be asked.
+    """
+
+    refused: Refused | None = None
+    problem: str | None = None
+
+
+def following_of(request: Request) -> Following:
+    """How the service stood to the registry when the request arrived."""
+    following: Following = request.state.following
+    return following
 
 
 def served_by(request: Request) -> Served:

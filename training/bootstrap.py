@@ -1,22 +1,31 @@
-"""Intervals by bootstrap that follows groups and covers the repeats of a cross-validation."""
+"""Intervals by bootstrap that follows groups and covers the repeats of a cross-validation.
+
+What varies, and how the interval covers it: patients, or whole groups of them, by drawing them anew; how
+they were split into folds, by the spread of the figure between repeats; few groups, by percentiles further
+out (`training.intervals`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.metrics import METRICS, Predicted
+from training.intervals import count_units, find_interval
+from training.metrics import METRICS, Metric, Predicted
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Estimate", "draw_weights", "estimate_metrics", "repeats_of"]
+__all__ = ["Draws", "Estimate", "draw_metrics", "draw_weights", "estimate_metrics", "in_blocks", "repeats_of"]
 
 SAMPLES = 400
+
+_BLOCK = 2**18  # numbers in one array: stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,37 @@ class Estimate:
     def __str__(self) -> str:
         """Write value and interval, as tables show them."""
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+
+@dataclass(frozen=True)
+class Draws:
+    """A figure in each repeat of a cross-validation and in each bootstrap sample.
+
+    Parameters
+    ----------
+    repeats : ndarray of shape (r,)
+        Of all patients.
+    samples : ndarray of shape (samples,)
+        Means over the repeats; NaN where the figure is not defined.
+    units : int
+        Patients or groups that are drawn independently.
+    distance : bool
+        See `training.intervals.find_interval`.
+    """
+
+    repeats: NDArray[np.float64]
+    samples: NDArray[np.float64]
+    units: int
+    distance: bool = False
+
+    def estimate(self) -> Estimate:
+        """Give the mean over the repeats with its 95 % interval."""
+        ends = find_interval(self.repeats, self.samples, self.units, distance=self.distance)
+        return Estimate(float(self.repeats.mean()), *ends)
+
+    def minus(self, other: Draws) -> Draws:
+        """Give the paired difference from another figure, drawn with the same weights and repeats."""
+        return Draws(self.repeats - other.repeats, self.samples - other.samples, self.units)
 
 
 def draw_weights(
@@ -95,7 +135,7 @@ def estimate_metrics(
     weights: NDArray[np.float64],
     metrics: Mapping[str, Callable[[Predicted, NDArray[np.float64]], float]] = METRICS,
 ) -> dict[str, Estimate]:
-    """Figures, each the mean over the repeats, with percentile intervals.
+    """Figures, each the mean over the repeats, with 95 % intervals.
 
     Parameters
     ----------
@@ -104,24 +144,87 @@ def estimate_metrics(
     weights : ndarray of shape (samples, n)
         From `draw_weights`; the same for models that are compared, so that comparisons are paired.
     metrics : mapping of str to callable
+        A `training.metrics.Metric` is computed for all samples at once, with those it shares work with.
 
     Returns
     -------
     dict of str to Estimate
     """
-    once = np.ones(len(repeats[0].y))
+    return {name: draws.estimate() for name, draws in draw_metrics(repeats, weights, metrics).items()}
+
+
+def draw_metrics(
+    repeats: list[Predicted],
+    weights: NDArray[np.float64],
+    metrics: Mapping[str, Callable[[Predicted, NDArray[np.float64]], float]] = METRICS,
+    *,
+    as_is: NDArray[np.float64] | None = None,
+    keep_all: bool = False,
+) -> dict[str, Draws]:
+    """Figures in each repeat and in each bootstrap sample.
+
+    Parameters
+    ----------
+    repeats : list of Predicted
+    weights : ndarray of shape (samples, n)
+    metrics : mapping of str to callable
+    as_is : ndarray of shape (n,), optional
+        Weights of the patients themselves, as they are before anybody is drawn; 1 each if left out.
+    keep_all : bool
+        Keep samples without one of the classes, with NaN, so that draws of several subgroups stay in step.
+
+    Returns
+    -------
+    dict of str to Draws
+        For paired differences, `Draws.minus`.
+    """
     y = repeats[0].y
-    usable = [w for w in weights if 0 < (w * y).sum() < w.sum()]
+    own = np.ones(len(y)) if as_is is None else as_is
+    units = count_units(weights)
+    usable = np.flatnonzero((weights @ y > 0) & (weights @ (1 - y) > 0))  # both classes were drawn
+    rows = np.vstack([own, weights[usable]])
+    shared: dict[object, Mapping[str, NDArray[np.float64]]] = {}
+    found = {}
+    for name, metric in metrics.items():
+        if isinstance(metric, Metric):
+            if metric.figures not in shared:
+                shared[metric.figures] = _means(repeats, rows, metric)
+            drawn = shared[metric.figures][metric.name]
+        else:
+            drawn = np.array([[metric(d, w) for w in rows] for d in repeats])
+        samples = drawn[:, 1:].mean(axis=0)
+        if keep_all:
+            spread = np.full(len(weights), np.nan)
+            spread[usable] = samples
+            samples = spread
+        found[name] = Draws(drawn[:, 0], samples, units, isinstance(metric, Metric) and metric.distance)
+    return found
 
-    def mean(metric: Callable[[Predicted, NDArray[np.float64]], float], w: NDArray[np.float64]) -> float:
-        return float(np.mean([metric(data, w) for data in repeats]))
 
-    def interval(metric: Callable[[Predicted, NDArray[np.float64]], float]) -> tuple[float, float]:
-        drawn = np.array([mean(metric, w) for w in usable])
-        defined = drawn[~np.isnan(drawn)]  # a sample may hold no pair of responder and non-responder
-        if not len(defined):
-            return float("nan"), float("nan")
-        low, high = np.quantile(defined, (0.025, 0.975))
-        return float(low), float(high)
+def in_blocks(
+    rows: NDArray[np.float64], measure: Callable[[NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]
+) -> dict[str, NDArray[np.float64]]:
+    """Measure a few rows of weights at a time, so that arrays stay small, and join what comes out.
 
-    return {name: Estimate(mean(metric, once), *interval(metric)) for name, metric in metrics.items()}
+    Parameters
+    ----------
+    rows : ndarray of shape (samples, n)
+    measure : callable
+        Gives arrays whose first axis counts the rows it was given.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (samples, ...)
+    """
+    size = max(1, _BLOCK // rows.shape[1])
+    parts = [measure(rows[i : i + size]) for i in range(0, len(rows), size)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _means(
+    repeats: list[Predicted], rows: NDArray[np.float64], metric: Metric
+) -> dict[str, NDArray[np.float64]]:
+    """Figures of a family, each of shape (r, samples)."""
+    with np.errstate(divide="ignore", invalid="ignore"):  # not defined is NaN, and said so
+        found = [in_blocks(rows, partial(metric.figures, data)) for data in repeats]
+    return {name: np.array([figures[name] for figures in found]) for name in found[0]}

@@ -44,6 +44,9 @@ def simulate(
     ] = "trd",
     setting: Annotated[str, typer.Option("--setting", help="clinic, trial or veterans.")] = "clinic",
     sites: Annotated[int, typer.Option("--sites", min=1, help="Number of treatment sites.")] = 12,
+    drift: Annotated[
+        float, typer.Option("--drift", help="Change of the response logit from the first to the last day.")
+    ] = 0.0,
 ) -> None:
     """Simulate a cohort from published figures."""
     from features.simulation import simulate as make
@@ -52,7 +55,9 @@ def simulate(
     for path in (out, truth):
         if path is not None:
             check_suffix(path)
-    made = make(patients, seed, population=population, setting=setting, signal=signal, sites=sites)
+    made = make(
+        patients, seed, population=population, setting=setting, signal=signal, sites=sites, drift=drift
+    )
     write_table(made.table, out)
     typer.echo(f"{patients} simulated patients: {out}")
     if truth is not None:
@@ -72,11 +77,19 @@ def fit(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder for metrics.json and predictions.csv.")
     ] = None,
+    acknowledge: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--acknowledge",
+            metavar="NAME",
+            help="Go on in spite of this severe finding, or NAME:COLUMN of one column; may be repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Cross-validate, fit, log to MLflow and register a version as @challenger."""
     from training.run import run_fit
 
-    run_fit(cohort, data, query, seed=seed, candidate=candidate, out=out)
+    run_fit(cohort, data, query, seed=seed, candidate=candidate, out=out, acknowledged=acknowledge or ())
 
 
 @app.command()
@@ -125,17 +138,53 @@ def plans(
 
 
 @app.command()
-def promote(model: ModelOption) -> None:
-    """Move @champion to a version, after checking that its files are what was registered."""
-    from models.registry import load_located, locate
-    from training.tracking import promote as move
+def validate(
+    model: ModelOption,
+    cohort: CohortOption,
+    data: DataOption,
+    query: QueryOption = None,
+    gates: Annotated[
+        Path | None, typer.Option("--gates", help="Gates (TOML) instead of the shipped ones.")
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for validation.json, gates.json and junit.xml.")
+    ] = Path("validation"),
+) -> None:
+    """Validate a version, hold it against its gates and sign the record; exit code 1 if a gate stops it."""
+    from training.gates.run import run_validate
 
-    located = locate(model)
-    if located.version == "local":
-        raise UserError(f"{model} is a folder; only a registered version can become champion")
-    load_located(located)
-    move(located.name, located.version)
+    if not run_validate(model, cohort, data, query, gates_path=gates, out=out):
+        raise typer.Exit(1)
+
+
+@app.command()
+def promote(model: ModelOption) -> None:
+    """Move @champion to a version whose signed record says that exactly its files passed their gates."""
+    from training.gates.run import run_promote
+
+    located = run_promote(model)
     typer.echo(f"version {located.version} of {located.name} is champion")
+
+
+@app.command()
+def report(
+    model: Annotated[str, typer.Option("--model", help="models:/NAME@ALIAS or models:/NAME/VERSION.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the report and the model card.")],
+    study: Annotated[
+        Path | None, typer.Option("--study", help="Study file (TOML): what only people can say.")
+    ] = None,
+) -> None:
+    """Write the report, TRIPOD+AI, PROBAST+AI and the model card of a version; no data needed."""
+    from training.report.run import run_report
+
+    written = run_report(model, out, study)
+    typer.echo(f"report: {written.report}")
+    typer.echo(f"model card: {written.card} (.json, and .xml in CHAI's schema v0.2)")
+    if not written.validated:
+        typer.echo("this version was never validated, and the report says so")
+    typer.echo(
+        f"TRIPOD+AI: {written.not_stated} of 52 items are not stated; docs/report.md says who can state them"
+    )
 
 
 @app.command()

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 __all__ = [
     "REPEATS",
     "Fitted",
+    "Fold",
     "Validated",
     "cross_validate",
+    "fit_fold",
     "fit_model",
 ]
 
@@ -73,8 +75,17 @@ class Validated:
     plans: pd.DataFrame | None = None
 
 
-class _Fold(NamedTuple):
-    """What comes back from one outer fold: its rows of `Validated.out_of_fold`, and who won."""
+class Fold(NamedTuple):
+    """What comes back from one outer fold: its rows of `Validated.out_of_fold`, and who won.
+
+    Parameters
+    ----------
+    repeat, fold : int
+    table : DataFrame
+    winners : dict of str to str
+        Candidate used, by outcome.
+    plans : DataFrame or None
+    """
 
     repeat: int
     fold: int
@@ -167,16 +178,16 @@ def cross_validate(
     jobs: list[Any] = [delayed(fit_model)(patients, seed, final_choice)]  # the longest first
     plans = like is None and len(patients.cohort_file.plan_levels) > 1
     jobs += [
-        delayed(_outer_fold)(patients, seed, choice, *task, plans=plans)
+        delayed(fit_fold)(patients, seed, choice, *task, plans=plans)
         for choice, task in zip(choices, tasks, strict=True)
     ]
-    results: list[Fitted | _Fold] = []
+    results: list[Fitted | Fold] = []
     with parallel_config(backend="loky", inner_max_num_threads=1):
         for result in Parallel(n_jobs=-1, return_as="generator_unordered")(jobs):
             results.append(result)
             if progress is not None:
                 progress(len(results), len(jobs))
-    folds = sorted((r for r in results if isinstance(r, _Fold)), key=lambda r: (r.repeat, r.fold))
+    folds = sorted((r for r in results if isinstance(r, Fold)), key=lambda r: (r.repeat, r.fold))
     (final,) = (r for r in results if isinstance(r, Fitted))
     winners = {name: [fold.winners[name] for fold in folds] for name in OUTCOMES}
     table = pd.concat([fold.table for fold in folds], ignore_index=True)
@@ -202,7 +213,7 @@ def _candidates_of(
     return final, [used({name: won[i] for name, won in like.winners.items()}) for i in range(folds)]
 
 
-def _outer_fold(
+def fit_fold(
     patients: Patients,
     seed: int,
     only: str | Mapping[str, str] | None,
@@ -211,8 +222,31 @@ def _outer_fold(
     split: Split,
     *,
     plans: bool = False,
-) -> _Fold:
-    """Run the procedure on the training rows and predict the test rows."""
+) -> Fold:
+    """Run the procedure on the training rows and predict the test rows.
+
+    Parameters
+    ----------
+    patients : Patients
+    seed : int
+    only : str, mapping of str to str, or None
+        As in `fit_model`.
+    repeat, fold : int
+        Numbers of the fold, from which its own seed is made.
+    split : Split
+        Training rows must have an endpoint.
+    plans : bool
+        Whether to predict the test rows on every plan, too.
+
+    Returns
+    -------
+    Fold
+
+    Raises
+    ------
+    TrainingDataError
+        If the training rows hold too few events or groups for inner folds.
+    """
     rows, test = split
     own_seed = seed + 1000 * (repeat + 1) + fold
     fitted, sets = _fit(patients.take(rows), own_seed, only)
@@ -240,4 +274,4 @@ def _outer_fold(
         known = np.intersect1d(test, patients.known)
         on_plans = predict_plan_fold(fitted.model, sets["response"].inputs, patients.rows[known], known)
         on_plans = on_plans.assign(repeat=repeat, fold=fold)
-    return _Fold(repeat, fold, pd.concat(tables, ignore_index=True), chosen, on_plans)
+    return Fold(repeat, fold, pd.concat(tables, ignore_index=True), chosen, on_plans)

@@ -18,6 +18,7 @@ from models.care_model import CareModel
 from models.response_model import OUTCOMES
 from training.bootstrap import draw_weights
 from training.cross_validation import REPEATS, Validated, cross_validate
+from training.description import describe
 from training.durability.fit import DurabilityReport, fit_durability
 from training.landmarks import LandmarkFit, find_landmarks, fit_landmark, tables_of
 from training.patients import Patients
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from features.cohort import Cohort
     from models.durability import DurabilityModel
     from models.stopping import StoppingRule
+    from training.diagnostics.findings import Finding
     from training.reports import OutcomeReport
 
 __all__ = ["Fit", "data_digest", "fit_cohort"]
@@ -66,6 +68,12 @@ class Fit:
     seed : int
     only : str or None
         Candidate that was fixed by the user.
+    description : mapping
+        Of patients and model (`training.description.describe`).
+    findings : tuple of Finding
+        Of the diagnostics, where they were asked for (`training.run.run_fit`).
+    acknowledged : tuple of str
+        Names of severe findings that the user stands by.
     """
 
     cohort: Cohort
@@ -82,6 +90,9 @@ class Fit:
     warnings: tuple[str, ...]
     seed: int
     only: str | None
+    description: Mapping[str, Any]
+    findings: tuple[Finding, ...] = ()
+    acknowledged: tuple[str, ...] = ()
 
     @property
     def model(self) -> CareModel:
@@ -157,6 +168,7 @@ def fit_cohort(
         tuple(warnings),
         seed,
         only,
+        describe(cohort, validated.final.model, seed),
     )
 
 

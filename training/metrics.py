@@ -4,28 +4,39 @@ A weight says how often a patient was drawn: the bootstrap counts patients inste
 
 Out-of-fold predictions come from one model a fold. A fold that by chance (or by its sites) holds many
 responders was predicted by a model that saw few, so that ranking patients of different folds against
-each other would understate discrimination. AUROC and slope therefore compare patients within folds.
+each other would understate discrimination. AUROC, average precision and slope therefore compare patients
+within folds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit, logit
 
-from features.splines import restricted_cubic
+from training.calibration import curve_distances, curves, intercepts, slopes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from numpy.typing import NDArray
 
-__all__ = ["METRICS", "Predicted", "auroc", "calibration_curve", "calibration_line", "ici"]
+__all__ = [
+    "METRICS",
+    "Figures",
+    "Metric",
+    "Predicted",
+    "auroc",
+    "calibration_curve",
+    "calibration_line",
+    "ici",
+    "log_loss",
+]
 
 _EPSILON = 1e-12
-_WEAK = 1e-3  # precision of a N(0, 32^2) prior: keeps perfectly separated samples finite
+
+Figures = Callable[["Predicted", "NDArray[np.float64]"], Mapping[str, "NDArray[np.float64]"]]
+"""Figures that share their work, of each row of weights: of shape (samples,), by name."""
 
 
 @dataclass(frozen=True)
@@ -49,63 +60,116 @@ class Predicted:
     floor: NDArray[np.float64]
     fold: NDArray[np.intp]
 
+    def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Predicted:
+        """Keep some of the patients."""
+        return Predicted(self.y[index], self.p[index], self.floor[index], self.fold[index])
 
-def auroc(data: Predicted, w: NDArray[np.float64]) -> float:
-    """Area under the ROC curve: chance that a responder is ranked above a non-responder, ties half.
 
-    Over all pairs within a fold. Hanley and McNeil, Radiology 1982;143:29-36.
+@dataclass(frozen=True)
+class Metric:
+    """One figure: of weighted patients, or at once under the many weights of a bootstrap.
+
+    Parameters
+    ----------
+    name : str
+    figures : callable
+        Which computes it, and perhaps others with it.
+    distance : bool
+        Whether it is a distance from perfection, whose intervals need more care (`training.intervals`).
     """
-    above = pairs = 0.0
-    for fold in range(int(data.fold.max()) + 1):
-        inside = data.fold == fold
-        y, weight = data.y[inside], w[inside]
-        levels, index = np.unique(data.p[inside], return_inverse=True)
-        events = np.bincount(index, weights=weight * y, minlength=len(levels))
-        others = np.bincount(index, weights=weight * (1 - y), minlength=len(levels))
-        above += float((events * (np.cumsum(others) - others / 2)).sum())
-        pairs += float(events.sum() * others.sum())
-    return above / pairs if pairs else float("nan")
+
+    name: str
+    figures: Figures
+    distance: bool = False
+
+    def __call__(self, data: Predicted, w: NDArray[np.float64]) -> float:
+        """Measure patients under one set of weights, of shape (n,)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(self.figures(data, w[None, :])[self.name][0])
 
 
-def brier(data: Predicted, w: NDArray[np.float64]) -> float:
-    """Brier score: mean squared difference of outcome and probability (Mon Weather Rev 1950;78:1-3)."""
-    return float(np.average((data.y - data.p) ** 2, weights=w))
+def _discrimination(data: Predicted, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """AUROC and average precision, over pairs of patients of one fold.
+
+    AUROC: chance that a responder is ranked above a non-responder, ties half. Hanley and McNeil, Radiology
+    1982;143:29-36. Average precision: mean over responders of the share of responders among those ranked
+    at least as high. Davis and Goadrich, ICML 2006:233-240; the step-wise form, without interpolation.
+    """
+    above, pairs, precision, events = (np.zeros(len(weights)) for _ in range(4))
+    for fold in np.unique(data.fold):
+        inside = np.flatnonzero(data.fold == fold)
+        inside = inside[np.argsort(data.p[inside], kind="stable")]
+        first = np.flatnonzero(np.diff(data.p[inside], prepend=-1.0))  # of each level of the probability
+        w, y = weights[:, inside], data.y[inside]
+        with_ = np.add.reduceat(w * y, first, axis=1)
+        without = np.add.reduceat(w * (1 - y), first, axis=1)
+        below = np.cumsum(without, axis=1) - without
+        with_total, without_total = with_.sum(axis=1), without.sum(axis=1)
+        above += (with_ * (below + without / 2)).sum(axis=1)
+        pairs += with_total * without_total
+        with_up = np.cumsum(with_[:, ::-1], axis=1)[:, ::-1]
+        all_up = with_up + without_total[:, None] - below
+        precision += (with_ * with_up / np.where(with_ > 0, all_up, 1.0)).sum(axis=1)
+        events += with_total
+    return {"auroc": above / pairs, "average_precision": precision / events}
 
 
-def brier_skill(data: Predicted, w: NDArray[np.float64]) -> float:
-    """Share of the Brier score of plan-wise prevalence that the model removes; 0 is no skill."""
-    return 1 - brier(data, w) / float(np.average((data.y - data.floor) ** 2, weights=w))
+def _accuracy(data: Predicted, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Brier score, its two scaled forms, log loss, and observed over expected events.
 
-
-def log_loss(data: Predicted, w: NDArray[np.float64]) -> float:
-    """Mean negative log likelihood, in nats."""
+    Brier, Mon Weather Rev 1950;78:1-3. Scaled: share of the score of a constant prediction that the model
+    removes, of the overall prevalence (Steyerberg and others, Epidemiology 2010;21:128-138) or of the
+    plan-wise prevalence in the patients learned from (the skill). Log loss: mean negative log likelihood,
+    in nats (Good, J R Stat Soc B 1952;14:107-114). O:E: Debray and others, BMJ 2017;356:i6460.
+    """
     p = np.clip(data.p, _EPSILON, 1 - _EPSILON)
-    return float(np.average(-(data.y * np.log(p) + (1 - data.y) * np.log1p(-p)), weights=w))
+    loss = -(data.y * np.log(p) + (1 - data.y) * np.log1p(-p))
+    squares, at_floor = (data.y - data.p) ** 2, (data.y - data.floor) ** 2
+    sums = weights @ np.column_stack([squares, at_floor, loss, data.y, data.p])
+    brier, floor, log_loss, observed, expected = (sums / weights.sum(axis=1)[:, None]).T
+    return {
+        "brier": brier,
+        "brier_skill": 1 - brier / floor,
+        "scaled_brier": 1 - brier / (observed * (1 - observed)),
+        "log_loss": log_loss,
+        "o_e": observed / expected,
+    }
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("auroc", _discrimination),
+        Metric("average_precision", _discrimination),
+        Metric("brier", _accuracy),
+        Metric("brier_skill", _accuracy),
+        Metric("scaled_brier", _accuracy),
+        Metric("log_loss", _accuracy),
+        Metric("calibration_intercept", lambda data, w: {"calibration_intercept": intercepts(data, w)}),
+        Metric("calibration_slope", lambda data, w: {"calibration_slope": slopes(data, w)}),
+        Metric("ici", curve_distances, distance=True),
+        Metric("e50", curve_distances, distance=True),
+        Metric("e90", curve_distances, distance=True),
+        Metric("o_e", _accuracy),
+    )
+}
+"""Every figure that a fit reports, by name."""
+
+auroc, log_loss, ici = METRICS["auroc"], METRICS["log_loss"], METRICS["ici"]
 
 
 def calibration_line(data: Predicted, w: NDArray[np.float64]) -> tuple[float, float]:
-    """Calibration intercept (slope held at 1) and calibration slope (Cox, Biometrika 1958;45:562-565).
+    """Calibration intercept (slope held at 1) and calibration slope (within folds).
 
-    Returns
-    -------
-    intercept : float
-        Calibration in the large; 0 is right, below 0 means probabilities that are too high.
-    slope : float
-        1 is right, below 1 means probabilities that are too extreme; within folds.
+    See `training.calibration`.
     """
-    line = _logit(data.p)
-    intercept = _logistic(np.ones((len(line), 1)), data.y, w, offset=line)[0]
-    folds = data.fold[:, None] == np.arange(data.fold.max() + 1)
-    slope = _logistic(np.column_stack([line, folds]), data.y, w)[0]
-    return float(intercept), float(slope)
+    return METRICS["calibration_intercept"](data, w), METRICS["calibration_slope"](data, w)
 
 
 def calibration_curve(
     data: Predicted, w: NDArray[np.float64], at: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Observed share as a smooth function of the predicted probability.
-
-    A logistic regression on a restricted cubic spline of the logit with three knots.
 
     Parameters
     ----------
@@ -117,59 +181,7 @@ def calibration_curve(
     Returns
     -------
     ndarray of shape (k,)
+        See `training.calibration.curves`.
     """
-    line = _logit(data.p)
-    knots = np.quantile(line, (0.1, 0.5, 0.9))
-
-    def columns(z: NDArray[np.float64]) -> NDArray[np.float64]:
-        straight = [np.ones_like(z), z]
-        return np.column_stack(
-            straight if min(np.diff(knots)) < 1e-6 else [*straight, restricted_cubic(z, knots)]
-        )
-
-    beta = _logistic(columns(line), data.y, w)
-    result: NDArray[np.float64] = expit(columns(_logit(at)) @ beta)
-    return result
-
-
-def ici(data: Predicted, w: NDArray[np.float64]) -> float:
-    """Integrated calibration index: mean distance of the calibration curve from the diagonal.
-
-    Austin and Steyerberg, Stat Med 2019;38:4051-4065.
-    """
-    return float(np.average(np.abs(calibration_curve(data, w, data.p) - data.p), weights=w))
-
-
-METRICS: Mapping[str, Callable[[Predicted, NDArray[np.float64]], float]] = {
-    "auroc": auroc,
-    "brier": brier,
-    "brier_skill": brier_skill,
-    "log_loss": log_loss,
-    "calibration_intercept": lambda data, w: calibration_line(data, w)[0],
-    "calibration_slope": lambda data, w: calibration_line(data, w)[1],
-    "ici": ici,
-}
-"""Every figure that a fit reports, by name."""
-
-
-def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = logit(np.clip(p, 1e-6, 1 - 1e-6))
-    return result
-
-
-def _logistic(
-    columns: NDArray[np.float64],
-    y: NDArray[np.float64],
-    w: NDArray[np.float64],
-    offset: NDArray[np.float64] | float = 0.0,
-) -> NDArray[np.float64]:
-    """Weighted logistic regression by Newton's method."""
-    beta = np.zeros(columns.shape[1])
-    for _ in range(30):
-        p = expit(columns @ beta + offset)
-        hessian = (columns.T * (w * p * (1 - p))) @ columns + _WEAK * np.eye(len(beta))
-        move = np.linalg.solve(hessian, columns.T @ (w * (y - p)) - _WEAK * beta)
-        beta = beta + move / max(1.0, float(np.abs(move).max()) / 5)
-        if np.abs(move).max() < 1e-8:
-            break
-    return beta
+    found: NDArray[np.float64] = curves(data, w[None, :], at)[0]
+    return found

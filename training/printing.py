@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from training.plans.report import PlanReport
 
 __all__ = ["print_fit"]
+
+_SHOWN: Final = {"o_e": "observed : expected"}
+"""Figures whose name does not read well."""
 
 
 def print_fit(fit: Fit, console: Console) -> None:
@@ -36,7 +39,8 @@ def print_fit(fit: Fit, console: Console) -> None:
     for name, report in fit.outcomes.items():
         table.add_column(f"{name} ({report.events} of {report.patients})", justify="right")
     for metric in next(iter(fit.outcomes.values())).metrics:
-        table.add_row(metric.replace("_", " "), *(str(r.metrics[metric]) for r in fit.outcomes.values()))
+        shown = _SHOWN.get(metric, metric.replace("_", " "))
+        table.add_row(shown, *(str(r.metrics[metric]) for r in fit.outcomes.values()))
     for candidate in dict.fromkeys(c for r in fit.outcomes.values() for c in r.gains):
         gains = [report.gains.get(candidate) for report in fit.outcomes.values()]
         used = [fit.validated.final.searches[name].winner == candidate for name in fit.outcomes]

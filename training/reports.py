@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from training.bootstrap import Estimate, estimate_metrics, repeats_of
-from training.metrics import METRICS, Predicted, log_loss
+from training.bootstrap import Draws, Estimate, draw_metrics, estimate_metrics, repeats_of
+from training.metrics import METRICS, Predicted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["LandmarkReport", "OutcomeReport", "report_landmark", "report_outcome"]
-
-Metric = Callable[[Predicted, "NDArray[np.float64]"], float]
 
 _AT_LANDMARKS: Final = ("auroc", "brier", "brier_skill", "log_loss", "calibration_slope")
 _GAINS: Final = {"auroc": 1, "brier": -1, "log_loss": -1}
@@ -86,14 +84,11 @@ def report_outcome(table: pd.DataFrame, weights: NDArray[np.float64]) -> Outcome
     columns = [str(column) for column in table if str(column).startswith("candidate_")]
     candidates = [column for column in columns if table[column].notna().all()]
 
-    def saved(data: Predicted, w: NDArray[np.float64]) -> float:
-        floor = replace(data, p=data.floor)
-        return log_loss(floor, w) - log_loss(data, w)
-
+    floor = _draw_loss([replace(data, p=data.floor) for data in repeats], weights)
     gains = {
-        column.removeprefix("candidate_"): estimate_metrics(
-            repeats_of(table, column), weights, {"saved": saved}
-        )["saved"]
+        column.removeprefix("candidate_"): floor.minus(
+            _draw_loss(repeats_of(table, column), weights)
+        ).estimate()
         for column in candidates
         if column != "candidate_prevalence"
     }
@@ -119,16 +114,20 @@ def report_landmark(
     """
     repeats = repeats_of(table)
     before = repeats_of(baseline[baseline["repeat"].isin(table["repeat"])])
-    pairs = [replace(now, floor=then.p) for now, then in zip(repeats, before, strict=True)]
+    now = draw_metrics(repeats, weights, {name: METRICS[name] for name in _AT_LANDMARKS})
+    then = draw_metrics(before, weights, {name: METRICS[name] for name in _GAINS})
+    gains = {
+        name: now[name].minus(then[name]) if sign > 0 else then[name].minus(now[name])
+        for name, sign in _GAINS.items()
+    }
     y = repeats[0].y
     return LandmarkReport(
         len(y),
         int(y.sum()),
-        estimate_metrics(repeats, weights, {name: METRICS[name] for name in _AT_LANDMARKS}),
-        estimate_metrics(pairs, weights, {name: _gain(METRICS[name], sign) for name, sign in _GAINS.items()}),
+        {name: draws.estimate() for name, draws in now.items()},
+        {name: draws.estimate() for name, draws in gains.items()},
     )
 
 
-def _gain(metric: Metric, sign: int) -> Metric:
-    """Difference of a figure between the prediction and the one that stands in the place of the floor."""
-    return lambda data, w: sign * (metric(data, w) - metric(replace(data, p=data.floor), w))
+def _draw_loss(repeats: list[Predicted], weights: NDArray[np.float64]) -> Draws:
+    return draw_metrics(repeats, weights, {"log_loss": METRICS["log_loss"]})["log_loss"]

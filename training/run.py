@@ -7,8 +7,9 @@ import importlib.metadata
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -20,8 +21,12 @@ from features.cohort_file import BASELINE, load_cohort_file
 from features.errors import UserError
 from features.screening import CohortScreen
 from features.tables import read_table
+from features.trainable import check_trainable
 from models.candidates import AVERAGE, CANDIDATES
 from models.registry import load_located, locate
+from training.diagnostics.implausible import find_implausible
+from training.diagnostics.printing import print_findings
+from training.diagnostics.run import check_findings, check_names, diagnose
 from training.files import check_suffix, finite, write_table, write_text
 from training.fit import Fit, data_digest, fit_cohort
 from training.printing import print_fit
@@ -35,7 +40,7 @@ if TYPE_CHECKING:
 
     from features.cohort import Cohort
 
-__all__ = ["fit_key", "out_of_fold_table", "run_fit", "run_score"]
+__all__ = ["fit_key", "out_of_fold_table", "run_fit", "run_score", "show_progress"]
 
 
 def run_fit(
@@ -46,6 +51,7 @@ def run_fit(
     seed: int = 0,
     candidate: str | None = None,
     out: Path | None = None,
+    acknowledged: Sequence[str] = (),
 ) -> str:
     """Fit a cohort, log it, register a version and write its figures.
 
@@ -59,6 +65,8 @@ def run_fit(
         Use this one whatever the search says.
     out : Path, optional
         Folder for `metrics.json` and `predictions.csv`; made if needed.
+    acknowledged : sequence of str
+        Severe findings of the diagnostics that do not stop the fit (`training.diagnostics.run`).
 
     Returns
     -------
@@ -68,20 +76,20 @@ def run_fit(
     Raises
     ------
     UserError
-        If the cohort file, the table, the candidate's name or the tracking store is at fault. Nothing
-        is written then.
+        If the cohort file, the table, the candidate's name or the tracking store is at fault, or the
+        diagnostics find something severe that was not acknowledged. Nothing is written then.
     """
     names = [*(c.name for c in CANDIDATES), AVERAGE]
     if candidate is not None and candidate not in names:
         raise UserError(f"--candidate {candidate} is not known; allowed: {', '.join(names)}")
     if out is not None and out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; name a folder")
+    check_names(acknowledged)
     file = load_cohort_file(cohort_path)
     cohort = load_cohort(file, data, query)
     experiment = ready_store(file.name)
     console = Console(width=None if sys.stdout.isatty() else 110)
-    with _progress(console, "cross-validating") as advance:
-        fitted = fit_cohort(cohort, seed, candidate, advance)
+    fitted = _fit_if_sound(cohort, seed, candidate, acknowledged, console)
     version, run_id = log_fit(fitted, experiment, fit_key(cohort, seed, candidate))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
@@ -92,6 +100,23 @@ def run_fit(
     if out is not None:
         console.print(f"Figures: {out / 'metrics.json'}, {out / 'predictions.csv'}")
     return version
+
+
+def _fit_if_sound(
+    cohort: Cohort, seed: int, candidate: str | None, acknowledged: Sequence[str], console: Console
+) -> Fit:
+    """Fit unless something severe is found, in the cohort before the long work or in the result after it."""
+    check_trainable(cohort, ["response"])  # says more plainly than a finding could that there is no outcome
+    findings = diagnose(cohort)
+    check_findings(findings, acknowledged)
+    print_findings(findings, acknowledged, console)
+    with show_progress(console, "cross-validating") as advance:
+        fitted = fit_cohort(cohort, seed, candidate, advance)
+    auroc = {name: report.metrics["auroc"] for name, report in fitted.outcomes.items()}
+    results = tuple(find_implausible(auroc))
+    check_findings(results, acknowledged)
+    print_findings(results, acknowledged, console)
+    return replace(fitted, findings=(*findings, *results), acknowledged=tuple(acknowledged))
 
 
 def run_score(
@@ -181,8 +206,20 @@ def out_of_fold_table(fit: Fit) -> pd.DataFrame:
 
 
 @contextmanager
-def _progress(console: Console, text: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal and a line now and then elsewhere; stop cleanly when asked to end."""
+def show_progress(console: Console, text: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal and a line now and then elsewhere; stop cleanly when asked to end.
+
+    Parameters
+    ----------
+    console : Console
+    text : str
+        What is being done.
+
+    Yields
+    ------
+    callable
+        To be called with the number of fits done and of all.
+    """
     previous = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         if not console.is_terminal:

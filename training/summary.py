@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.response_model import LEVEL, OUTCOMES
 from training.bootstrap import SAMPLES
+from training.diagnostics.run import is_acknowledged
 from training.durability.fit import summarise_durability
 from training.fit import data_digest
 from training.plans.report import summarise_plans
@@ -53,6 +54,11 @@ def summarise(fit: Fit) -> dict[str, Any]:
         "sample_size": asdict(fit.sample_size)
         | {"needed": fit.sample_size.needed, "parameters": fit.parameters},
         "warnings": list(fit.warnings),
+        "findings": [
+            asdict(finding) | {"acknowledged": finding.severe and is_acknowledged(finding, fit.acknowledged)}
+            for finding in fit.findings
+        ],
+        "description": dict(fit.description),
     }
 
 

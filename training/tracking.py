@@ -151,6 +151,7 @@ def _log_results(fit: Fit) -> None:
         {"provenance": file.provenance, "cohort": file.name, "data_digest": summary["data_digest"]}
     )
     mlflow.log_params({"seed": fit.seed, "candidate_fixed": fit.only or "none", "parameters": fit.parameters})
+    mlflow.log_params({"acknowledged": ", ".join(fit.acknowledged) or "none"})
     mlflow.log_params(
         {f"{name}_candidate": fit.validated.final.searches[name].winner for name in fit.outcomes}
     )

@@ -54,6 +54,7 @@ def simulate(
     setting: str = "clinic",
     signal: float = 1.5,
     sites: int = 12,
+    drift: float = 0.0,
 ) -> Simulated:
     """Simulate a cohort from published figures.
 
@@ -74,6 +75,9 @@ def simulate(
         Scale of all predictors' effects; 1.0 is the published effects shrunk by half.
     sites : int
         Number of treatment sites.
+    drift : float
+        Change of every plan's response logit from the first to the last day of the calendar, linear and 0 in
+        its middle, as if care or referral changed over the years; 0 is the evidence. The truth follows it.
 
     Returns
     -------
@@ -89,28 +93,30 @@ def simulate(
     >>> simulate(10, seed=1).table.shape[0]
     10
     """
-    _check_arguments(patients, seed, signal, sites)
+    _check_arguments(patients, seed, signal, sites, drift)
     load_setting(setting)
     people = load_population(population)
     columns = draw_covariates(people, patients, seed)
     missing = draw_missing_predictors(patients, seed)
     site = draw_sites(patients, sites, seed)
     plan = draw_plan(people, compute_propensity(people, columns, missing), seed)
-    effect = draw_site_effects(sites, seed)[site]
+    day = _draw_days(patients, seed)
+    drifted = drift * (day / (load_parameters()["calendar"]["days"] - 1) - 0.5)
+    effect = draw_site_effects(sites, seed)[site] + drifted
     outcomes = draw_outcomes(people, setting, signal, columns, plan, effect, seed)
-    identity = _make_identity(patients, site, plan, seed)
+    identity = _make_identity(site, day, plan)
     complete = pd.DataFrame(identity | columns | _draw_course(people, columns, plan, outcomes, seed))
     table = _hide(people, complete, missing, draw_last_day(people, setting, patients, seed))
     follow_up = f"{people.follow_up}_day_{people.endpoint_day}"
     unreturned = draw_missing_follow_up(outcomes.response, site, sites, seed)
     table[follow_up] = table[follow_up].mask(unreturned)
     truth = pd.DataFrame(
-        {"patient_id": identity["patient_id"], **compute_truth(people, setting, signal, columns)}
+        {"patient_id": identity["patient_id"], **compute_truth(people, setting, signal, columns, drifted)}
     )
     return Simulated(_tidy(table), truth, _tidy(complete))
 
 
-def _check_arguments(patients: int, seed: int, signal: float, sites: int) -> None:
+def _check_arguments(patients: int, seed: int, signal: float, sites: int, drift: float) -> None:
     problems = []
     if not 1 <= patients <= _LARGEST_COHORT:
         problems.append(f"patients: got {patients}, allowed is 1 to {_LARGEST_COHORT}")
@@ -120,17 +126,23 @@ def _check_arguments(patients: int, seed: int, signal: float, sites: int) -> Non
         problems.append(f"signal: got {signal}, allowed is 0 to 5")
     if sites < 1:
         problems.append(f"sites: got {sites}, allowed is 1 or more")
+    if not -5 <= drift <= 5:
+        problems.append(f"drift: got {drift}, allowed is -5 to 5")
     if problems:
         raise UserError("\n".join(problems))
 
 
-def _make_identity(patients: int, site: NDArray[np.int64], plan: NDArray[Any], seed: int) -> Columns:
-    calendar = load_parameters()["calendar"]
-    day = make_stream(seed, "calendar").integers(0, calendar["days"], patients)
-    start = np.datetime64(date.fromisoformat(calendar["first"])) + day.astype("timedelta64[D]")
-    width = len(str(patients))
+def _draw_days(patients: int, seed: int) -> NDArray[np.int64]:
+    """Draw the day on which each patient starts, counted from the calendar's first."""
+    return make_stream(seed, "calendar").integers(0, load_parameters()["calendar"]["days"], patients)
+
+
+def _make_identity(site: NDArray[np.int64], day: NDArray[np.int64], plan: NDArray[Any]) -> Columns:
+    first = np.datetime64(date.fromisoformat(load_parameters()["calendar"]["first"]))
+    start = first + day.astype("timedelta64[D]")
+    width = len(str(len(day)))
     return {
-        "patient_id": np.array([f"P{number:0{width}d}" for number in range(1, patients + 1)], dtype=object),
+        "patient_id": np.array([f"P{number:0{width}d}" for number in range(1, len(day) + 1)], dtype=object),
         "site": np.array([f"site_{number + 1:02d}" for number in site], dtype=object),
         "start_date": np.datetime_as_string(start, unit="D").astype(object),
         "plan": plan,

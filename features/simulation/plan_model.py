@@ -81,7 +81,7 @@ class PlanModel:
         gain = self.route["early_effect"] * (early - self.plan.early)
         return _expit(self.response + z + gain + shift)
 
-    def marginal_response(self, z: Floats, shift: float) -> Floats:
+    def marginal_response(self, z: Floats, shift: Floats | float) -> Floats:
         """P(response | z), averaged over the early response and a new site."""
         p_early = self.early_probability(z)
         total = np.zeros_like(z)

@@ -17,12 +17,26 @@ _CHUNK = 20_000  # rows at a time in the quadrature: bounds the memory
 
 
 def compute_truth(
-    population: Population, setting: str, signal: float, columns: Mapping[str, NDArray[Any]]
+    population: Population,
+    setting: str,
+    signal: float,
+    columns: Mapping[str, NDArray[Any]],
+    drift: Floats | float = 0.0,
 ) -> dict[str, Floats]:
     """Compute each patient's true probability of response and remission under every plan.
 
     The probability is conditional on all recorded covariates and averages over everything else: the hidden
     score, the early response and the effect of a new site (Gauss-Hermite quadrature).
+
+    Parameters
+    ----------
+    population : Population
+    setting : str
+    signal : float
+    columns : mapping of str to ndarray of shape (n,)
+        Complete covariates.
+    drift : ndarray of shape (n,) or float
+        What the day on which each patient starts adds to the response logit.
 
     Returns
     -------
@@ -33,7 +47,7 @@ def compute_truth(
     rules = load_setting(setting)
     for plan in population.plans:
         model = make_plan_model(population.name, plan.name, signal)
-        response, remission = _integrate(model, columns, model.shift(rules))
+        response, remission = _integrate(model, columns, model.shift(rules) + drift)
         truth[f"response__{plan.name}"] = response
         truth[f"remission__{plan.name}"] = remission
     return truth
@@ -78,14 +92,17 @@ def draw_outcomes(
     return outcomes
 
 
-def _integrate(model: PlanModel, columns: Mapping[str, NDArray[Any]], shift: float) -> tuple[Floats, Floats]:
+def _integrate(
+    model: PlanModel, columns: Mapping[str, NDArray[Any]], shift: Floats | float
+) -> tuple[Floats, Floats]:
     eta, offset = model.score(columns), model.remission_offset(columns)
+    shifts = np.broadcast_to(shift, eta.shape)
     nodes, weights = make_hidden_nodes()
     response, remission = np.empty_like(eta), np.empty_like(eta)
     for start in range(0, eta.size, _CHUNK):
         rows = slice(start, start + _CHUNK)
         z = eta[rows, None] + nodes
-        responds = model.marginal_response(z, shift)
+        responds = model.marginal_response(z, shifts[rows, None])
         response[rows] = responds @ weights
         remission[rows] = (responds * model.remission_given_response(z, offset[rows, None])) @ weights
     return response, remission

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from serving.openapi import problems
-from serving.state import served_by
+from serving.state import following_of, served_by
 
 __all__ = ["router"]
 
@@ -17,12 +19,23 @@ class Health(BaseModel):
     status: str
 
 
+class RefusedVersion(BaseModel):
+    """A version that is not served."""
+
+    version: str
+    reason: str
+
+
 class Readiness(BaseModel):
     """A model is loaded, and which."""
 
     status: str
     model: str
     version: str
+    refused: RefusedVersion | None = Field(
+        description="What the alias names, if it may not be served: the last good version goes on answering."
+    )
+    registry: str | None = Field(description="Why the registry cannot be asked for a newer version.")
 
 
 router = APIRouter(tags=["operation"])
@@ -38,4 +51,12 @@ async def healthz() -> Health:
 async def readyz(request: Request) -> Readiness:
     """Answer 200 once the model has been loaded and has made a first prediction."""
     served = served_by(request)
-    return Readiness(status="ready", model=served.name, version=served.version)
+    following = following_of(request)
+    refused = following.refused and RefusedVersion(**asdict(following.refused))
+    return Readiness(
+        status="ready",
+        model=served.name,
+        version=served.version,
+        refused=refused,
+        registry=following.problem,
+    )

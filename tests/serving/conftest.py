@@ -29,6 +29,7 @@ from models.storage import save_model
 from serving.app import create_app
 from serving.loading import Served, load_served
 from serving.settings import Settings
+from tests.models.records import sign_folder
 from training.cross_validation import fit_model
 from training.patients import Patients
 from training.stopping import measure_stopping
@@ -39,7 +40,17 @@ def fit_and_save(cohort: Cohort, folder: Path) -> Path:
     with threadpool_limits(1):
         landmarks = {name: fit_at(cohort, name) for name in cohort.file.landmarks}
     save_model(CareModel(landmarks, stopping=measure_stopping(cohort, None)), folder)
+    sign_folder(folder)
     return folder
+
+
+def keys_of(folder: Path) -> Path:
+    """The keys that vouch for a folder of `fit_and_save`."""
+    return folder.parent / f"{folder.name}-keys"
+
+
+def serve_folder(folder: Path) -> Served:
+    return load_served(locate(str(folder)), keys_of(folder))
 
 
 def fit_at(cohort: Cohort, landmark: str) -> ResponseModel:
@@ -83,12 +94,12 @@ kind = "binary"
     cohort = make_cohort(
         cohort_file, table[["madrs_baseline", "madrs_day_28", "crp", "copy/json~1"]].astype(str)
     )
-    return load_served(locate(str(fit_and_save(cohort, tmp_path_factory.mktemp("models") / "planless"))))
+    return serve_folder(fit_and_save(cohort, tmp_path_factory.mktemp("models") / "planless"))
 
 
 @pytest.fixture(scope="session")
 def served(folder: Path) -> Served:
-    return load_served(locate(str(folder)))
+    return serve_folder(folder)
 
 
 @pytest.fixture(scope="session")

@@ -64,4 +64,5 @@ def test_no_page_loads_scripts_from_a_public_address(client: TestClient, path: s
 def test_health_and_readiness(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "up"}
     ready = client.get("/readyz").json()
-    assert ready == {"status": "ready", "model": "ketamine-trd", "version": "local"}
+    model = {"model": "ketamine-trd", "version": "local"}
+    assert ready == {"status": "ready", "refused": None, "registry": None} | model

@@ -17,15 +17,16 @@ from starlette.testclient import TestClient
 
 from features.safety import load_rules
 from models.plan_model import state_assumption
-from models.registry import locate
 from models.storage import save_model
 from serving.answers import SIMULATED, Prediction
 from serving.app import create_app
-from serving.loading import Served, load_served
+from serving.loading import Served
 from serving.plan_answers import Plans
 from serving.problems import MEDIA_TYPE
 from serving.settings import Settings
+from tests.models.records import sign_folder
 from tests.models.small_care import shipped_care, shipped_file
+from tests.serving.conftest import serve_folder
 from tests.serving.test_predict import as_table, requests
 from training.plans.batch import plans_table
 
@@ -37,7 +38,8 @@ NUMBERS = ("response", "remission", "difference", "durability")
 
 def serve(folder: Path, *, shown: bool) -> Served:
     save_model(shipped_care(shown=shown), folder)
-    return load_served(locate(str(folder)))
+    sign_folder(folder)
+    return serve_folder(folder)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.serving.conftest import Service, serving_environment
+from tests.serving.conftest import Service, keys_of, serving_environment
 
 Start = Callable[..., Service]
 SECRETS = ["Jones-4711", "61.23456", "unknown_Jones"]
@@ -35,7 +35,7 @@ def run_to_its_end(cwd: Path, *arguments: str, **environment: str) -> tuple[int,
 def test_service_answers_until_it_is_told_to_stop_and_logs_no_patient_value(
     start: Start, folder: Path, request_body: dict[str, Any]
 ) -> None:
-    service = start("--model", str(folder))
+    service = start("--model", str(folder), TREATMENT_RESPONSE_TRUSTED_KEYS=str(keys_of(folder)))
     status, answer = service.ask("/v1/predict", json.dumps(request_body).encode())
     assert (status, answer["plan"]) == (200, "iv_ketamine")
     bad: list[bytes] = [
@@ -66,7 +66,8 @@ def test_service_answers_until_it_is_told_to_stop_and_logs_no_patient_value(
 def test_workers_give_the_same_answer_within_their_memory(
     start: Start, folder: Path, request_body: dict[str, Any]
 ) -> None:
-    service = start("--model", str(folder), "--workers", "2")
+    keys = str(keys_of(folder))
+    service = start("--model", str(folder), "--workers", "2", TREATMENT_RESPONSE_TRUSTED_KEYS=keys)
     body = json.dumps(request_body).encode()
     answers = [service.ask("/v1/predict", body)[1] | {"prediction_id": ""} for _ in range(20)]
     assert all(answer == answers[0] for answer in answers)
@@ -103,11 +104,12 @@ def test_damaged_model_is_never_served(folder: Path, tmp_path: Path, damage: str
             expected = "is not whole: arrays.npz is missing"
         case "cut":
             (copy / "manifest.json").write_text("{", encoding="utf-8")
-            expected = "is not a manifest"
+            expected = "the validation record of the model copy is for other files"
         case _:
             (copy / "manifest.json").unlink()
             expected = "holds no model: manifest.json is missing"
-    code, said = run_to_its_end(tmp_path, "--model", str(copy))
+    keys = str(keys_of(folder))
+    code, said = run_to_its_end(tmp_path, "--model", str(copy), TREATMENT_RESPONSE_TRUSTED_KEYS=keys)
     assert code == 2
     assert said.startswith("error: ")
     assert expected in said

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from training.bootstrap import Estimate, draw_weights, estimate_metrics, repeats_of
+from training.bootstrap import Estimate, draw_metrics, draw_weights, estimate_metrics, in_blocks, repeats_of
 from training.metrics import METRICS, Predicted, log_loss
 
 
@@ -53,6 +53,45 @@ def test_comparisons_are_paired() -> None:
     assert paired.value == pytest.approx(other.value - one.value)
     # The same patients for both: the difference is far better known than either figure.
     assert paired.high - paired.low < 0.3 * (one.high - one.low)
+
+
+def test_draws_are_subtracted_sample_by_sample() -> None:
+    data, weights = draw(300, 1), draw_weights(300, None, 1, 60)
+    worse = replace(data, p=np.clip(data.p + 0.02, 0, 1))
+    now, then = (draw_metrics([d], weights, METRICS) for d in (data, worse))
+    for name, metric in METRICS.items():
+        one_by_one = [metric(worse, w) - metric(data, w) for w in weights]
+        difference = then[name].minus(now[name])
+        np.testing.assert_allclose(difference.samples, one_by_one, atol=1e-8, err_msg=name)
+        # A difference of distances may well be below 0.
+        assert not difference.distance
+
+
+def test_patients_may_weigh_more_than_others_before_anybody_is_drawn() -> None:
+    data, weights = draw(200, 1), draw_weights(200, None, 1, 60)
+    own = np.random.default_rng(2).uniform(0.5, 2, 200)
+    found = draw_metrics([data], weights * own, {"brier": METRICS["brier"]}, as_is=own)["brier"]
+    assert found.repeats[0] == pytest.approx(np.average((data.y - data.p) ** 2, weights=own))
+    assert found.estimate().low < found.repeats[0] < found.estimate().high
+
+
+def test_samples_that_are_kept_stay_in_step() -> None:
+    data = Predicted(
+        np.array([1.0, 0, 0, 0]), np.array([0.6, 0.3, 0.2, 0.7]), np.full(4, 0.3), np.zeros(4, dtype=np.intp)
+    )
+    weights = draw_weights(4, None, 1, 50)
+    kept = draw_metrics([data], weights, keep_all=True)["auroc"].samples
+    one_class = (weights @ data.y == 0) | (weights @ (1 - data.y) == 0)
+    assert 0 < one_class.sum() < 50
+    np.testing.assert_array_equal(np.isnan(kept), one_class)
+
+
+def test_blocks_are_joined_in_order() -> None:
+    rows = np.random.default_rng(1).random((700, 1000))
+    found = in_blocks(rows, lambda block: {"sum": block.sum(axis=1), "size": np.full(len(block), len(block))})
+    np.testing.assert_array_equal(found["sum"], rows.sum(axis=1))
+    # More than one block, or nothing was joined.
+    assert found["size"].max() < 700
 
 
 def test_figures_are_means_over_the_repeats() -> None:

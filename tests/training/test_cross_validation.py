@@ -12,7 +12,7 @@ from features.cohort_file import CohortFile
 from models.response_model import OUTCOMES
 from tests.models.small import NAMES, small_cohort
 from training.bootstrap import draw_weights, estimate_metrics, repeats_of
-from training.cross_validation import Validated, _outer_fold, cross_validate, fit_model
+from training.cross_validation import Validated, cross_validate, fit_fold, fit_model
 from training.patients import Patients, make_outer_splits
 
 
@@ -116,7 +116,7 @@ def test_outcomes_of_a_folds_test_patients_do_not_reach_their_predictions(candid
     for y in flipped.values():
         y[test] = 1 - y[test]
     honest, changed = (
-        _outer_fold(p, 5, candidate, 0, 0, split).table for p in (people, with_outcomes(people, flipped))
+        fit_fold(p, 5, candidate, 0, 0, split).table for p in (people, with_outcomes(people, flipped))
     )
     columns = ["probability", "low", "high", *(c for c in honest if str(c).startswith("candidate_"))]
     # Whatever happened to them, what was predicted for them must be the same to the last digit.
@@ -132,7 +132,7 @@ def test_values_of_a_folds_test_patients_do_not_reach_what_is_learned() -> None:
     rows[test[1:], :-1] = 77.0
     rows[test[1:], 1:4] = 1.0
     honest, changed = (
-        _outer_fold(p, 5, "ridge", 0, 0, split).table for p in (people, replace(people, rows=rows))
+        fit_fold(p, 5, "ridge", 0, 0, split).table for p in (people, replace(people, rows=rows))
     )
     mine = honest["patient"] == test[0]
     # The first test patient kept its values; the others' changed wildly.

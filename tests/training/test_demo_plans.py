@@ -15,6 +15,7 @@ from models.storage import save_model
 from serving.app import create_app
 from serving.loading import load_served
 from serving.settings import Settings
+from tests.models.records import sign_folder
 from tests.models.small_care import shipped_care
 from training.demo import EXAMPLE
 from training.demo_plans import print_plans
@@ -24,7 +25,8 @@ from training.demo_plans import print_plans
 def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder = tmp_path_factory.mktemp("demo") / "ketamine-trd"
     save_model(shipped_care(shown=request.param), folder)
-    with TestClient(create_app(Settings(log_level="warning"), load_served(locate(str(folder))))) as running:
+    served = load_served(locate(str(folder)), sign_folder(folder))
+    with TestClient(create_app(Settings(log_level="warning"), served)) as running:
         yield running
 
 

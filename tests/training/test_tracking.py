@@ -15,9 +15,11 @@ from mlflow import MlflowClient
 from features.cohort import make_cohort
 from features.schema import check_table
 from features.tables import read_table
+from models.keys import TRUSTED_KEYS
 from models.registry import load_located, locate
 from models.response_model import OUTCOMES
 from tests.features.files import COHORT
+from tests.models.records import sign_version
 from tests.models.small import FILE, make_trial
 from tests.training.commands import call
 from tests.training.conftest import PLANTED, FittedStore
@@ -185,7 +187,14 @@ def test_what_fit_prints_names_version_flow_and_figures(store: FittedStore) -> N
     assert "Too small" in store.printed
 
 
-def test_promote_moves_champion_to_the_version(store: FittedStore, client: MlflowClient) -> None:
+def test_promote_moves_champion_to_a_version_with_a_passing_record(
+    store: FittedStore, client: MlflowClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TRUSTED_KEYS, str(tmp_path))
+    result = call("promote", "--model", store.model)
+    assert result.code == 2
+    assert "error: version 1 of small has no validation record" in result.err
+    sign_version(store.model, tmp_path)
     result = call("promote", "--model", store.model)
     assert result.code == 0, result.err
     assert "version 1 of small is champion" in result.out

@@ -207,10 +207,13 @@ class LearningPoint:
         Learned from.
     metrics : mapping of str to Estimate
         In patients not learned from; intervals over draws of the training patients and over test patients.
+    gain : mapping of str to Estimate
+        Difference from the point before, paired on the same test patients; empty at the first.
     """
 
     patients: int
     metrics: Mapping[str, Estimate]
+    gain: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,8 @@ class OutcomeValidation:
     histogram : mapping of str to tuple of int
         `with` and `without` the outcome: patients in each of 20 equal bins of predicted probability.
     net_benefit : mapping of str to Curve
-        `model`, `all`, `none`; and `avoided`: interventions avoided per 100 patients, by threshold.
+        `model`, `all`, `none`; `avoided`: interventions avoided per 100 patients; `gain`: of the model over the
+        better of all and none, paired; each by threshold.
     thresholds : tuple of float
         Clinical range (low, high) in which net benefit is judged.
     coverage : Estimate or None

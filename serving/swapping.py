@@ -1,0 +1,174 @@
+"""The swap: a newer version is loaded beside the one that answers, checked, and takes over."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from typing import TYPE_CHECKING, Final
+
+from starlette.routing import Router
+
+from features.errors import UserError
+from serving.loading import load_served, warm_up
+from serving.logs import place_of
+from serving.state import Following, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+    from structlog.typing import FilteringBoundLogger
+
+    from models.registry import Located
+    from serving.loading import Served
+    from serving.runtime_folder import RuntimeFolder
+
+__all__ = ["Source", "SwappingApp"]
+
+_TICK: Final = 1.0
+"""Seconds between two looks at the runtime folder: one `stat`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where newer versions come from.
+
+    Parameters
+    ----------
+    runtime : RuntimeFolder
+    located : Located
+        The version that the service begins with.
+    trusted : Path
+        Folder of the public keys whose records are believed.
+    retry_seconds : int
+        After which a refused version is tried again: a key may have been added. 0 never.
+    """
+
+    runtime: RuntimeFolder
+    located: Located
+    trusted: Path
+    retry_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Current:
+    served: Served
+    app: ASGIApp
+
+
+class SwappingApp:
+    """Hands each request to the version that is current when it arrives.
+
+    A version is an application of its own, because its cohort file decides the routes' schemas: a request
+    is read, checked, answered and described by one version, whatever is swapped meanwhile. The old one is
+    forgotten with its last request.
+
+    Parameters
+    ----------
+    served : Served
+        The version to begin with.
+    make_app : callable
+        Makes the application of a version.
+    source : Source or None
+    log : FilteringBoundLogger
+    """
+
+    def __init__(
+        self,
+        served: Served,
+        make_app: Callable[[Served], ASGIApp],
+        source: Source | None,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._make_app = make_app
+        self._source = source
+        self._log = log
+        self._current = _Current(served, make_app(served))
+        self._located = None if source is None else source.located
+        self._following = Following()
+        self._running = False
+        self._lifespan = Router(lifespan=self._live)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or live from start to stop."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        current = self._current  # read once: one version for the whole request
+        if self._running:
+            state = {"served": current.served, "following": self._following}
+            scope["state"] = {**scope.get("state", {}), **state}
+        await current.app(scope, receive, send)
+
+    @asynccontextmanager
+    async def _live(self, _: object) -> AsyncIterator[None]:
+        warm_up(self._current.served)
+        self._running = True
+        task = asyncio.create_task(self._follow())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    async def _follow(self) -> None:
+        seen: int | None = None
+        tried = time.monotonic()
+        while True:
+            if _is_orphan():
+                os.kill(os.getpid(), signal.SIGTERM)  # ends gracefully; or it would hold the address for ever
+                return
+            if self._source is not None:
+                stamp = self._source.runtime.stamp()
+                if stamp is not None and (stamp != seen or self._is_to_retry(self._source, tried)):
+                    seen, tried = stamp, time.monotonic()
+                    await asyncio.to_thread(self._take_newest, self._source)
+            await asyncio.sleep(_TICK)
+
+    def _is_to_retry(self, source: Source, tried: float) -> bool:
+        wait = source.retry_seconds
+        return self._following.refused is not None and 0 < wait <= time.monotonic() - tried
+
+    def _take_newest(self, source: Source) -> None:
+        """Load what the registry names beside what is served, and swap if it is good."""
+        published = source.runtime.published()
+        if published is None:
+            return
+        refused = None
+        if published.located != self._located:
+            try:
+                self._swap(source, published.located)
+            except Exception as exc:  # whatever is wrong with it must not end what is served
+                refused = self._refuse(source, published.located, _reason(exc))
+        self._following = Following(refused, published.problem)
+
+    def _swap(self, source: Source, located: Located) -> None:
+        served = load_served(located, source.trusted)
+        warm_up(served)
+        current = _Current(served, self._make_app(served))
+        source.runtime.keep(located)
+        self._current, self._located = current, located
+        self._log.info("swapped", model=served.name, version=served.version, digest=served.digest)
+
+    def _refuse(self, source: Source, located: Located, reason: str) -> Refused:
+        # Each move of the alias brings a folder of its own.
+        if source.runtime.claim(str(located.folder), reason):
+            self._log.error("refused", model=located.name, version=located.version, reason=reason)
+        return Refused(located.version, reason)
+
+
+def _reason(exc: Exception) -> str:
+    if isinstance(exc, UserError):
+        return str(exc)
+    return f"it cannot be loaded ({type(exc).__name__} at {place_of(exc)})"
+
+
+def _is_orphan() -> bool:
+    """Whether this is a worker whose service has died."""
+    service = parent_process()
+    return service is not None and not service.is_alive()

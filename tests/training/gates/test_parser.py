@@ -1,0 +1,130 @@
+"""`gates.toml`: what is shipped is explained, and every mistake is named at once."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from features.errors import GatesError
+from tests.house.repository import ROOT
+from training.gates.gate import CHECKS
+from training.gates.parser import load_gates, parse_gates
+
+SKILL = """
+format = 1
+[gates.skill]
+metric = "brier_skill"
+at_least = 0.0
+judged_on = "lower"
+for = "all"
+"""
+
+
+def test_every_shipped_gate_is_explained_with_a_reason_or_a_source() -> None:
+    for gate in load_gates().gates:
+        assert len(gate.why) > 40, gate.name
+        assert "not explained" not in gate.why
+
+
+def test_what_must_be_gated_is_gated() -> None:
+    asked = {(gate.metric, gate.population) for gate in load_gates().gates}
+    assert asked >= {
+        ("brier_skill", "all"),
+        ("calibration_slope", "all"),
+        ("ici", "all"),
+        ("net_benefit_gain", "all"),
+        ("auroc", "subgroups"),
+        ("auroc", "new_unit"),
+        ("brier", "champion"),
+        ("coverage", "all"),
+        *((name, "check") for name in CHECKS),
+    }
+    # Nothing that is asked of everybody is excused for want of data, or of a measurement.
+    assert not [
+        gate.name
+        for gate in load_gates().gates
+        if gate.population in ("all", "check") and (gate.too_little_passes or gate.absent_passes)
+    ]
+
+
+def test_every_shipped_gate_stands_in_the_docs_with_its_bound() -> None:
+    page = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
+    for gate in load_gates().gates:
+        row = re.search(rf"^\| `{gate.name}` \|(.*)$", page, re.MULTILINE)
+        assert row, gate.name
+        assert gate.population == "check" or f"{gate.value:g}" in row.group(1), gate.name
+
+
+def test_a_gate_is_read_with_its_defaults() -> None:
+    (gate,) = parse_gates(SKILL).gates
+    assert gate.outcomes == ("response", "remission")
+    assert (gate.minimum_events, gate.too_little_passes, gate.absent_passes) == (0, False, False)
+
+
+def test_two_texts_have_two_digests() -> None:
+    assert parse_gates(SKILL).digest == parse_gates(SKILL).digest
+    assert parse_gates(SKILL).digest != parse_gates(SKILL.replace("0.0", "0.1")).digest
+
+
+MISTAKES = {
+    "an unknown metric": ('metric = "brier_skill"', 'metric = "brier_skil"', r"did you mean 'brier_skill'\?"),
+    "a missing metric": ('metric = "brier_skill"', "", "metric: is missing"),
+    "an unknown end": ('"lower"', '"low"', "judged_on: 'low' is not known; allowed: lower, estimate, upper"),
+    "an unknown population": (
+        '"all"',
+        '"everybody"',
+        "for: 'everybody' is not known; allowed: all, subgroups",
+    ),
+    "two bounds": ("at_least = 0.0", "at_least = 0.0\nat_most = 1", "exactly one bound is needed"),
+    "no bound": ("at_least = 0.0", "", "exactly one bound is needed"),
+    "a bound in words": ("at_least = 0.0", 'at_least = "none"', "at_least: must be a number"),
+    "an unknown key": ("at_least = 0.0", "at_leest = 0.0", "unknown key 'at_leest'; did you mean 'at_least'"),
+    "an unknown outcome": ("at_least", 'outcomes = ["relapse"]\nat_least', "'relapse' is not known; allowed"),
+    "no outcome": ("at_least", "outcomes = []\nat_least", "outcomes: at least one is needed"),
+    "half an event": ("at_least", "minimum_events = 1.5\nat_least", "must be a whole number, 0 or more"),
+    "too little is a word": (
+        "at_least",
+        'too_little = "ok"\nat_least',
+        "'ok' is not known; allowed: fail, pass",
+    ),
+    "unknown data": ("at_least", 'data = "new"\nat_least', "'new' is not known; allowed: any, same, other"),
+    "a gain that must be low": (
+        'metric = "brier_skill"\nat_least',
+        'metric = "net_benefit_gain"\nat_most',
+        "is good when it is high",
+    ),
+    "another format": ("format = 1", "format = 2", "format: must be 1"),
+    "no format": ("format = 1", "", "format: is missing"),
+    "no gate": (SKILL.removeprefix("\nformat = 1"), "", r"at least one \[gates\.NAME\] is needed"),
+    "no TOML": ("format = 1", "format is 1", "is not TOML"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "said"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_named_with_what_is_allowed(old: str, new: str, said: str) -> None:
+    assert old in SKILL
+    with pytest.raises(GatesError, match=said):
+        parse_gates(SKILL.replace(old, new))
+
+
+def test_all_mistakes_are_named_at_once() -> None:
+    text = SKILL.replace('"lower"', '"low"').replace("at_least = 0.0", "").replace("= 1", "= 9")
+    with pytest.raises(
+        GatesError, match=r"(?s)gates\.toml: 3 problems.*format.*exactly one bound.*judged_on"
+    ):
+        parse_gates(text)
+
+
+def test_a_check_takes_no_bound() -> None:
+    text = 'format = 1\n[gates.files]\nmetric = "digest"\nfor = "check"\n'
+    assert parse_gates(text).gates[0].describe() == "so"
+    with pytest.raises(GatesError, match="unknown key 'at_least'"):
+        parse_gates(text + "at_least = 1\n")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(GatesError, match=r"absent\.toml: cannot be read: FileNotFoundError"):
+        load_gates(tmp_path / "absent.toml")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(GatesError, match=r"bytes\.toml: cannot be read: UnicodeDecodeError"):
+        load_gates(tmp_path / "bytes.toml")

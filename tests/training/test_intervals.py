@@ -1,0 +1,109 @@
+"""Interval formulas by hand, and how often they hold the truth where plain percentiles do not."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from training.bootstrap import draw_metrics, draw_weights, estimate_metrics
+from training.intervals import count_units, find_interval
+from training.metrics import METRICS, Predicted
+
+ONE = np.array([0.0])
+
+
+def test_many_units_without_bias_give_plain_percentiles() -> None:
+    samples = np.random.default_rng(1).permutation(np.linspace(-1, 1, 4001))
+    assert find_interval(ONE, samples, 10**6) == pytest.approx((-0.95, 0.95), abs=1e-3)
+
+
+def test_few_units_reach_further_out() -> None:
+    samples = np.linspace(-1, 1, 4001)
+    # Hesterberg (2015): normal tail of sqrt(12 / 11) * t(0.975, 11) = 2.2989, which is 0.010755.
+    assert find_interval(ONE, samples, 12) == pytest.approx((-0.97849, 0.97849), abs=1e-4)
+    # Two groups say next to nothing: all that was drawn.
+    assert find_interval(ONE, samples, 2) == pytest.approx((-1.0, 1.0), abs=1e-3)
+
+
+def test_bias_is_shifted_back() -> None:
+    # A fifth of the samples below the value: the percentiles move by 2 * 0.8416 normal deviations.
+    samples = np.linspace(0.0, 1.0, 5001)
+    low, high = find_interval(np.array([0.2]), samples, 10**6)
+    assert (low, high) == pytest.approx((0.00013, 0.60882), abs=2e-3)
+
+
+def test_repeats_that_differ_widen_the_interval() -> None:
+    samples = np.linspace(-1, 1, 4001)
+    alike = find_interval(np.zeros(4), samples, 10**6)
+    assert alike == pytest.approx((-0.95, 0.95), abs=1e-3)
+    repeats = np.array([-0.6, -0.2, 0.2, 0.6])  # standard error 0.2582
+    expected = np.hypot(0.95, 1.96 * repeats.std(ddof=1) / 2)
+    assert find_interval(repeats, samples, 10**6) == pytest.approx((-expected, expected), abs=1e-3)
+
+
+def test_one_group_has_no_interval() -> None:
+    assert np.isnan(find_interval(ONE, np.zeros(50), 1)).all()
+    weights = draw_weights(40, np.zeros(40, dtype=np.intp), 1, 50)
+    rng = np.random.default_rng(3)
+    data = Predicted(
+        (np.arange(40) % 2).astype(np.float64),
+        rng.uniform(size=40),
+        np.full(40, 0.5),
+        np.zeros(40, dtype=np.intp),
+    )
+    found = estimate_metrics([data], weights)["auroc"]
+    # Drawing the only group again and again would give an interval of width 0.
+    assert np.isfinite(found.value)
+    assert np.isnan([found.low, found.high]).all()
+
+
+def test_an_interval_of_auroc_is_near_that_of_delong() -> None:
+    # By pROC, from reference_metrics.R: another route (variance of U statistics) to the same interval.
+    reference = json.loads(Path(__file__).with_name("reference_metrics.json").read_text(encoding="utf-8"))
+    y, p = (np.array(reference["patients"][key], dtype=np.float64) for key in ("y", "p"))
+    data = Predicted(y, p, p, np.zeros(len(y), dtype=np.intp))
+    found = estimate_metrics([data], draw_weights(len(y), None, 1, 2000), {"auroc": METRICS["auroc"]})[
+        "auroc"
+    ]
+    assert [found.low, found.value, found.high] == pytest.approx(reference["delong"], abs=0.006)
+
+
+def test_units_are_counted_whatever_patients_weigh() -> None:
+    groups = np.random.default_rng(0).integers(0, 12, 500)
+    weights = draw_weights(500, groups, 1, 200)
+    own = np.random.default_rng(1).uniform(0.5, 3, 500)
+    assert count_units(weights) == count_units(weights * own) == 12
+    assert count_units(weights * (groups < 5)) == 5
+    assert count_units(draw_weights(500, None, 1, 200)) == 500
+
+
+def draw(
+    n: int, groups: int, seed: int, spread: float
+) -> tuple[Predicted, np.ndarray[tuple[int], np.dtype[np.intp]]]:
+    """Calibrated predictions; sites differ on the logit."""
+    rng = np.random.default_rng(seed)
+    group = rng.integers(0, groups, n)
+    line = rng.normal(-0.3, 0.8, n)
+    y = (rng.random(n) < expit(line + rng.normal(0, spread, groups)[group])).astype(np.float64)
+    return Predicted(
+        y, np.asarray(expit(line), dtype=np.float64), np.full(n, 0.43), np.zeros(n, dtype=np.intp)
+    ), group
+
+
+@pytest.mark.slow
+def test_intervals_hold_the_truth_with_a_dozen_sites() -> None:
+    names = ("auroc", "brier", "brier_skill", "calibration_slope", "ici")
+    figures = {name: METRICS[name] for name in names}
+    large, _ = draw(300_000, 300_000, 99, 0.45)
+    truth = {name: metric(large, np.ones(300_000)) for name, metric in figures.items()}
+    held: dict[str, list[bool]] = {name: [] for name in names}
+    for seed in range(120):
+        data, group = draw(600, 12, seed, 0.45)
+        for name, draws in draw_metrics([data], draw_weights(600, group, seed, 200), figures).items():
+            found = draws.estimate()
+            assert found.low <= found.value <= found.high
+            held[name].append(found.low <= truth[name] <= found.high)
+    # 95 of 100, give or take 3 standard errors of 2. Plain percentiles hold the ICI in about 13 of 100.
+    assert min(np.mean(hits) for hits in held.values()) >= 0.89, {k: np.mean(v) for k, v in held.items()}

@@ -1,0 +1,135 @@
+"""The comparison with the champion: the same patients, paired, and never against a memory."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from features.cohort import Cohort, make_cohort
+from models.care_model import CareModel
+from models.response_model import OUTCOMES
+from tests.features.files import make_file
+from tests.models.small import FILE, make_trial, small_cohort
+from training.bootstrap import draw_weights, repeats_of
+from training.cross_validation import cross_validate, fit_model
+from training.landmarks import tables_of
+from training.metrics import METRICS, Predicted
+from training.patients import Patients
+from training.validation.champion import compare_with_champion, see_as
+
+
+@cache
+def champion(candidate: str = "ridge", n: int = 600) -> CareModel:
+    patients = Patients.from_cohort(small_cohort(n, 9))
+    return CareModel({"baseline": fit_model(patients, 3, candidate).model})
+
+
+def cohort() -> Cohort:
+    return small_cohort(400, 2)
+
+
+def weights() -> NDArray[np.float64]:
+    return draw_weights(int((~np.isnan(cohort().response)).sum()), None, 1, 100)
+
+
+def predicted(model: CareModel, *, noise: float = 0.0) -> dict[str, list[Predicted]]:
+    """What a model, disturbed, says of the patients with an endpoint."""
+    own = cohort()
+    known = ~np.isnan(own.response)
+    shift = noise * np.random.default_rng(3).normal(size=known.sum())
+    found = {}
+    for name, y in (("response", own.response), ("remission", own.remission)):
+        p = model.baseline.outcomes[name].probability(model.baseline.inputs(own.rows[known]))
+        floor, fold = np.full(known.sum(), 0.4), np.zeros(known.sum(), dtype=np.intp)
+        found[name] = [Predicted(y[known], expit(logit(p) + shift), floor, fold)]
+    return found
+
+
+def test_the_champion_does_not_differ_from_itself() -> None:
+    found = compare_with_champion(cohort(), champion(), predicted(champion()), weights())
+    assert set(found) == set(OUTCOMES)
+    assert set(found["response"]) == set(METRICS)
+    for estimate in found["response"].values():
+        assert [estimate.value, estimate.low, estimate.high] == pytest.approx([0, 0, 0], abs=1e-9)
+
+
+def test_a_worse_version_is_shown_to_be_worse() -> None:
+    found = compare_with_champion(cohort(), champion(), predicted(champion(), noise=4), weights())
+    assert found["response"]["auroc"].high < 0
+    assert found["response"]["brier"].low > 0
+    assert found["response"]["brier_skill"].high < 0
+
+
+def test_on_its_own_data_the_champions_procedure_is_validated_not_its_memory() -> None:
+    # The champion was learned from these very patients by a forest, which remembers them.
+    own = small_cohort(400, 2)
+    patients = Patients.from_cohort(own)
+    memory = CareModel({"baseline": fit_model(patients, 3, "random_forest").model})
+    validated = cross_validate(patients, 3, "ridge")
+    challenger = {name: repeats_of(table) for name, table in tables_of(validated).items()}
+    groups = patients.groups
+    assert groups is not None
+    drawn = draw_weights(len(patients.known), groups[patients.known], 1, 100)
+    naive = compare_with_champion(own, memory, challenger, drawn)
+    fair = compare_with_champion(own, memory, challenger, drawn, validated.splits, 3)
+    assert naive["response"]["auroc"].high < -0.05  # hopelessly behind a memory
+    assert fair["response"]["auroc"].high > -0.02
+    assert abs(fair["response"]["auroc"].value) < 0.06
+
+
+def test_the_same_procedure_on_the_same_folds_does_not_differ() -> None:
+    own = small_cohort(400, 2)
+    patients = Patients.from_cohort(own)
+    validated = cross_validate(patients, 3, "ridge")
+    same = CareModel({"baseline": validated.final.model})
+    challenger = {name: repeats_of(table) for name, table in tables_of(validated).items()}
+    drawn = draw_weights(len(patients.known), None, 1, 50)
+    found = compare_with_champion(own, same, challenger, drawn, validated.splits, 3)
+    for name in OUTCOMES:
+        assert found[name]["log_loss"].value == pytest.approx(0, abs=1e-9)
+
+
+def test_columns_and_levels_are_matched_by_name() -> None:
+    other = make_file('levels = ["female", "male", "none"]', 'levels = ["male", "female", "none"]')
+    table = make_trial(200, 4).table
+    seen = see_as(make_cohort(FILE, table), other)
+    np.testing.assert_array_equal(seen.rows, make_cohort(other, table).rows)
+    assert seen.usable.all()
+
+
+def test_patients_whom_the_champion_would_refuse_are_left_out_of_both() -> None:
+    narrow = make_file("valid = [18, 100]", "valid = [18, 60]")
+    own = cohort()
+    seen = see_as(own, narrow)
+    age = own.rows[:, 0]
+    np.testing.assert_array_equal(seen.usable, ~(age > 60))
+    encoder = champion().baseline.encoder
+    kept = encoder.cohort_file
+    try:
+        encoder.cohort_file = narrow
+        found = compare_with_champion(own, champion(), predicted(champion(), noise=1.5), weights())
+    finally:
+        encoder.cohort_file = kept
+    both = seen.usable[~np.isnan(own.response)]
+    worse = predicted(champion(), noise=1.5)["response"][0].take(both)
+    better = predicted(champion())["response"][0].take(both)
+    once = np.ones(int(both.sum()))
+    expected = METRICS["brier"](worse, once) - METRICS["brier"](better, once)
+    assert found["response"]["brier"].value == pytest.approx(expected)
+
+
+def test_an_input_of_another_unit_is_missing_to_the_champion() -> None:
+    months = make_file('unit = "years"', 'unit = "months"')
+    seen = see_as(cohort(), months)
+    assert np.isnan(seen.rows[:, 0]).all()
+    assert seen.usable.all()
+
+
+def test_another_plan_column_leaves_nobody_to_compare() -> None:
+    own = cohort()
+    assert own.file.plan is not None
+    file = replace(own.file, plan=replace(own.file.plan, column="arm"))
+    assert not see_as(own, file).usable.any()

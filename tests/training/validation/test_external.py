@@ -1,0 +1,116 @@
+"""The version on other patients: as it is, and with a recalibration that other folds taught."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from features.cohort_file import CohortFile
+from features.errors import UserError
+from models.calibration import Recalibration
+from models.response_model import ResponseModel
+from tests.models.small import FILE, small_cohort, small_model
+from training.patients import Patients
+from training.validation.external import (
+    _recalibrate,
+    check_same_inputs,
+    predict_externally,
+    validate_externally,
+)
+from training.validation.results import Design
+
+
+def distorted(intercept: float, slope: float) -> ResponseModel:
+    """A good model whose logits are moved and stretched."""
+    model = small_model("ridge")
+    outcomes = {
+        name: replace(outcome, choice=replace(outcome.choice, recalibration=Recalibration(intercept, slope)))
+        for name, outcome in model.outcomes.items()
+    }
+    return replace(model, outcomes=outcomes)
+
+
+@cache
+def validated(intercept: float, slope: float) -> dict[str, Design]:
+    cohort = small_cohort(1500, 9)
+    people = Patients.from_cohort(cohort)
+    tables = predict_externally(people, distorted(intercept, slope), 4)
+    return {design.key: design for design in validate_externally(cohort, people, tables, 4)["response"]}
+
+
+def test_probabilities_that_are_too_high_are_seen_and_put_right_in_the_large() -> None:
+    found = validated(1.0, 1.0)
+    assert found["external"].metrics["calibration_intercept"].high < -0.5
+    assert found["external"].metrics["o_e"].high < 1
+    for key in ("external_recalibrated_in_large", "external_recalibrated"):
+        assert found[key].metrics["calibration_intercept"].value == pytest.approx(0, abs=0.05)
+
+
+def test_overconfidence_is_put_right_by_logistic_recalibration_alone() -> None:
+    found = validated(0.0, 3.0)
+    assert found["external"].metrics["calibration_slope"].high < 0.6
+    in_large = found["external_recalibrated_in_large"].metrics["calibration_slope"]
+    assert in_large.high < 0.6
+    assert found["external_recalibrated"].metrics["calibration_slope"].value == pytest.approx(1, abs=0.1)
+    before, after = (found[key].metrics["brier"].value for key in ("external", "external_recalibrated"))
+    assert after < before - 0.01
+
+
+def test_discrimination_is_that_of_the_version_whatever_is_recalibrated() -> None:
+    plain, moved = validated(0.0, 1.0), validated(1.0, 1.0)
+    assert moved["external"].metrics["auroc"] == plain["external"].metrics["auroc"]
+    assert moved["external_recalibrated"].metrics["auroc"].value == pytest.approx(
+        plain["external"].metrics["auroc"].value, abs=0.01
+    )
+
+
+def test_designs_are_named_and_sites_are_units_of_the_version_as_it_is() -> None:
+    found = validated(0.0, 1.0)
+    assert list(found) == ["external", "external_recalibrated_in_large", "external_recalibrated"]
+    assert len(found["external"].units) == 6
+    assert "calibration_slope" in found["external"].new_unit
+    assert not found["external_recalibrated"].units
+    assert (
+        "learned on these very patients, each fold of 5 from the others" in found["external_recalibrated"].how
+    )
+
+
+def test_outcomes_of_a_fold_do_not_reach_its_own_recalibration() -> None:
+    rng = np.random.default_rng(1)
+    p = rng.uniform(0.1, 0.9, 200)
+    y = (rng.random(200) < p**2).astype(np.float64)
+    halves = np.arange(100), np.arange(100, 200)
+    splits = [(halves[0], halves[1]), (halves[1], halves[0])]
+    flipped = np.concatenate([1 - y[:100], y[100:]])
+    (honest,), (changed,) = (_recalibrate(outcome, (p,), splits, slope=True) for outcome in (y, flipped))
+    np.testing.assert_array_equal(honest[:100], changed[:100])
+    assert not np.allclose(honest[100:], changed[100:])
+
+
+def change(**changes: object) -> CohortFile:
+    first, *rest = FILE.predictors
+    return replace(FILE, predictors=(replace(first, **changes), *rest))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        (replace(FILE, predictors=FILE.predictors[1:]), "predictor 'age' of the version is missing"),
+        (change(name="new"), "predictor 'new' is not known to the version"),
+        (change(unit="stones"), "predictor 'age' has another kind, unit or levels"),
+        (replace(FILE, plan=None), "the plans differ"),
+        (
+            replace(FILE, outcome=replace(FILE.outcome, response_reduction=0.4)),
+            "outcome's response_reduction differs",
+        ),
+        (replace(FILE, predictors=FILE.predictors[1::-1] + FILE.predictors[2:]), "stand in another order"),
+    ],
+)
+def test_a_cohort_file_that_means_something_else_is_refused(file: CohortFile, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        check_same_inputs(file, FILE)
+
+
+def test_the_versions_own_cohort_file_fits() -> None:
+    check_same_inputs(replace(FILE, text="# a comment\n" + FILE.text, title="Elsewhere"), FILE)

@@ -1,0 +1,149 @@
+"""The whole validation of a registered version, on its own data and on others."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from features.cohort import Cohort, make_cohort
+from features.cohort_file import parse_cohort_file
+from features.errors import RegistryError, UserError
+from models.response_model import OUTCOMES
+from tests.features.files import COHORT
+from tests.models.small import make_trial
+from tests.training.commands import call
+from tests.training.conftest import FittedStore
+from training.fit import data_digest
+from training.metrics import METRICS
+from training.tracking import promote
+from training.validation.results import Validation, to_plain
+from training.validation.run import is_same_data, validate_version
+from training.validation.version import read_version
+
+
+@cache
+def own(store: str, model: str) -> tuple[Validation, tuple[tuple[int, int], ...]]:
+    steps: list[tuple[int, int]] = []
+    assert os.environ["MLFLOW_TRACKING_URI"] == store
+    found = validate_version(model, _own_cohort(store), lambda done, of: steps.append((done, of)))
+    return found, tuple(steps)
+
+
+@cache
+def _own_cohort(store: str) -> Cohort:
+    folder = store.removeprefix("sqlite:///").removesuffix("store/mlflow.db")
+    table = pd.read_csv(folder + "cohort.csv", dtype="str", keep_default_na=False)
+    return make_cohort(parse_cohort_file(COHORT, "cohort.toml"), table)
+
+
+@pytest.mark.slow
+def test_own_data_validate_the_procedure_and_repeat_the_fit(store: FittedStore) -> None:
+    found, _ = own(store.uri, store.model)
+    assert found.same_data
+    assert found.data_digest == data_digest(_own_cohort(store.uri))
+    assert found.checks["reproduced"][0], found.checks["reproduced"][1]
+    assert found.checks["digest"][0]
+    for name in OUTCOMES:
+        designs = found.outcomes[name].designs
+        assert [d.key for d in designs] == ["nested_cv", "leave_group_out", "leave_period_out", "optimism"]
+        assert set(designs[0].metrics) == set(METRICS)
+        # All patients of the small cohort start on one day: the period design says so and claims nothing.
+        assert designs[2].how.startswith("Not possible")
+        assert found.outcomes[name].instability is not None
+        assert found.outcomes[name].candidate == "ridge"
+        assert "candidate ridge, as the fit was told" in designs[0].how
+
+
+@pytest.mark.slow
+def test_the_first_design_gives_the_figures_of_the_fit(store: FittedStore) -> None:
+    found, _ = own(store.uri, store.model)
+    logged = json.loads((store.folder / "out" / "metrics.json").read_text())
+    for name in OUTCOMES:
+        fitted = logged["outcomes"][name]["metrics"]
+        for metric, estimate in found.outcomes[name].designs[0].metrics.items():
+            assert estimate.value == pytest.approx(fitted[metric]["value"], abs=1e-9), metric
+
+
+@pytest.mark.slow
+def test_progress_counts_to_its_end(store: FittedStore) -> None:
+    _, steps = own(store.uri, store.model)
+    assert [done for done, _ in steps] == list(range(1, len(steps) + 1))
+    assert {of for _, of in steps} == {len(steps)}
+
+
+@pytest.mark.slow
+def test_nothing_of_a_patient_is_in_the_values(store: FittedStore) -> None:
+    found, _ = own(store.uri, store.model)
+    text = str(to_plain(found))
+    for planted in ("patient-of-whom-nothing-may-be-found", "47.1234567", "2.718281828"):
+        assert planted not in text
+
+
+def test_a_comment_in_the_cohort_file_does_not_make_other_data(store: FittedStore) -> None:
+    # On "other" data the version itself would be judged, on patients whom it knows by heart.
+    version, cohort = read_version(store.model), _own_cohort(store.uri)
+    edited = replace(cohort, file=replace(cohort.file, text="# edited\n" + cohort.file.text))
+    assert is_same_data(version, edited)
+    other = replace(cohort, response=1 - cohort.response)
+    assert not is_same_data(version, other)
+
+
+@pytest.mark.slow
+def test_other_data_validate_the_version_itself(store: FittedStore) -> None:
+    cohort = make_cohort(parse_cohort_file(COHORT, "cohort.toml"), make_trial(300, 77).table)
+    found = validate_version(store.model, cohort)
+    assert not found.same_data
+    assert "reproduced" not in found.checks
+    response = found.outcomes["response"]
+    assert [d.key for d in response.designs] == [
+        "external",
+        "external_recalibrated_in_large",
+        "external_recalibrated",
+    ]
+    model = read_version(store.model).model.baseline
+    known = ~np.isnan(cohort.response)
+    p = model.outcomes["response"].probability(model.inputs(cohort.rows[known]))
+    brier = float(np.mean((cohort.response[known] - p) ** 2))
+    assert response.designs[0].metrics["brier"].value == pytest.approx(brier, abs=1e-12)
+    assert response.instability is None
+    assert response.learning == ()
+
+
+@pytest.mark.slow
+def test_a_champion_is_compared_on_the_same_patients(
+    store: FittedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A registry of its own: other tests rely on which version is the challenger.
+    shutil.copy(store.uri.removeprefix("sqlite:///"), tmp_path / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    result = call(
+        "fit", "--cohort", store.folder / "cohort.toml", "--data", store.folder / "cohort.csv",
+        "--candidate", "prevalence", "--seed", 3,
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    promote("small", "2")
+    cohort = make_cohort(parse_cohort_file(COHORT, "cohort.toml"), make_trial(300, 77).table)
+    found = validate_version("models:/small/1", cohort)
+    assert found.model["champion"] == "2"
+    # The challenger knows the predictors, the champion nothing but the plan.
+    assert found.outcomes["response"].champion["auroc"].low > 0
+    assert found.outcomes["response"].champion["brier"].high < 0
+    itself = validate_version("models:/small/2", cohort)
+    assert itself.model["champion"] == ""
+    assert not itself.outcomes["response"].champion
+
+
+def test_a_folder_is_refused(store: FittedStore) -> None:
+    with pytest.raises(UserError, match="is a folder, which does not say what it was fitted on"):
+        validate_version(str(store.folder), _own_cohort(store.uri))
+
+
+def test_an_unknown_version_is_refused(store: FittedStore) -> None:
+    with pytest.raises(RegistryError, match="the registry holds no models:/small/99"):
+        validate_version("models:/small/99", _own_cohort(store.uri))

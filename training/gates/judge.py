@@ -1,0 +1,205 @@
+"""Holding a validation against gates: pass, fail, or too little data to say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from training.bootstrap import Estimate
+from training.gates.gate import Gate, Gates
+
+if TYPE_CHECKING:
+    from training.validation.results import OutcomeValidation, Validation
+
+__all__ = ["FAILS", "PASSES", "TOO_LITTLE", "Judged", "Verdict", "judge", "passed"]
+
+Verdict = Literal["pass", "fail", "too little data to say"]
+PASSES: Final = "pass"
+FAILS: Final = "fail"
+TOO_LITTLE: Final = "too little data to say"
+
+_NOTHING: Final = Estimate(math.nan, math.nan, math.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One figure held against one gate.
+
+    Parameters
+    ----------
+    gate : Gate
+    outcome : str
+        Empty for a check.
+    whom : str
+        "all", "sex = female", "a new site", "against the champion"; empty for a check.
+    estimate : Estimate
+        NaN where there is no figure.
+    rarer : int or None
+        Patients of the rarer class; None where nobody was counted.
+    verdict : {"pass", "fail", "too little data to say"}
+    accepted : bool
+        Whether the version may become champion as far as this goes: "too little data to say" is accepted only
+        where the gate says so.
+    reason : str
+        One sentence.
+    """
+
+    gate: Gate
+    outcome: str
+    whom: str
+    estimate: Estimate
+    rarer: int | None
+    verdict: Verdict
+    accepted: bool
+    reason: str
+
+
+class _Target(NamedTuple):
+    """A figure that a gate is about; without an estimate, `reason` says why there is none."""
+
+    whom: str
+    estimate: Estimate
+    rarer: int | None
+    reason: str = ""
+    absent: bool = False
+
+
+def judge(validation: Validation, gates: Gates) -> tuple[Judged, ...]:
+    """Hold every figure that a gate is about against it.
+
+    Parameters
+    ----------
+    validation : Validation
+    gates : Gates
+
+    Returns
+    -------
+    tuple of Judged
+        In the order of the gates; a gate for subgroups gives one for each subgroup.
+
+    Notes
+    -----
+    A figure passes if the judged end of its interval keeps the bound. If it does not, it fails, unless the
+    other end does, or there are too few events: then the data cannot say.
+    """
+    asked = [
+        gate for gate in gates.gates if gate.data in ("any", "same" if validation.same_data else "other")
+    ]
+    return tuple(found for gate in asked for found in _judge(validation, gate))
+
+
+def passed(judged: tuple[Judged, ...]) -> bool:
+    """Whether all gates accept the version; without a gate nothing vouches for it."""
+    return bool(judged) and all(one.accepted for one in judged)
+
+
+def _judge(validation: Validation, gate: Gate) -> Iterator[Judged]:
+    if gate.population == "check":
+        yield _check(validation, gate)
+        return
+    for name in gate.outcomes:
+        outcome = validation.outcomes.get(name)
+        if outcome is None:
+            missing = _Target(gate.population, _NOTHING, None, f"{name} was not validated")
+            yield _hold(gate, name, missing)
+            continue
+        for target in _targets(gate, outcome):
+            yield _hold(gate, name, target)
+
+
+def _check(validation: Validation, gate: Gate) -> Judged:
+    found = validation.checks.get(gate.metric)
+    if found is None:
+        return Judged(gate, "", "", _NOTHING, None, TOO_LITTLE, gate.absent_passes, "this was not checked")
+    holds, evidence = found
+    return Judged(gate, "", "", _NOTHING, None, PASSES if holds else FAILS, holds, evidence)
+
+
+def _hold(gate: Gate, outcome: str, target: _Target) -> Judged:
+    estimate = target.estimate
+    if target.absent:
+        reason = f"not measured: {target.reason}"
+        return Judged(gate, outcome, target.whom, estimate, None, TOO_LITTLE, gate.absent_passes, reason)
+    verdict, reason = _verdict(gate, target)
+    accepted = verdict == PASSES or (verdict == TOO_LITTLE and gate.too_little_passes)
+    return Judged(gate, outcome, target.whom, estimate, target.rarer, verdict, accepted, reason)
+
+
+def _verdict(gate: Gate, target: _Target) -> tuple[Verdict, str]:
+    estimate = target.estimate
+    judged = {"lower": estimate.low, "estimate": estimate.value, "upper": estimate.high}[gate.judged_on]
+    if math.isnan(judged) or math.isnan(estimate.value):
+        return TOO_LITTLE, target.reason or f"{gate.metric} is not defined here"
+    if target.rarer is not None and target.rarer < gate.minimum_events:
+        return TOO_LITTLE, f"{target.rarer} in the rarer class; {gate.minimum_events} are needed"
+    at = f"{gate.metric} {estimate}{target.reason and ' ' + target.reason}"
+    if gate.keeps(judged):
+        return PASSES, f"{at}: {gate.describe()}"
+    best = estimate.high if gate.bound == "at_least" else estimate.low
+    if gate.keeps(best):
+        return TOO_LITTLE, f"{at}: not {gate.describe()}, but its interval reaches there"
+    return FAILS, f"{at}: not {gate.describe()}"
+
+
+def _targets(gate: Gate, outcome: OutcomeValidation) -> Iterator[_Target]:
+    first = outcome.designs[0]
+    rarer = min(first.events, first.patients - first.events)
+    if gate.population == "subgroups":
+        yield from _subgroups(gate, outcome)
+    elif gate.population == "new_unit":
+        yield _new_unit(gate, outcome)
+    elif gate.population == "champion":
+        absent = not outcome.champion
+        found = outcome.champion.get(gate.metric, _NOTHING)
+        yield _Target("against the champion", found, rarer, "no other champion" if absent else "", absent)
+    elif gate.metric == "net_benefit_gain":
+        yield _least_gain(gate, outcome, rarer)
+    elif gate.metric == "coverage":
+        found = outcome.coverage or _NOTHING
+        yield _Target("all", found, rarer, "it cannot be measured here", outcome.coverage is None)
+    else:
+        yield _Target("all", first.metrics.get(gate.metric, _NOTHING), rarer)
+
+
+def _subgroups(gate: Gate, outcome: OutcomeValidation) -> Iterator[_Target]:
+    if not outcome.subgroups:
+        yield _Target("subgroups", _NOTHING, None, "no predictor is marked with subgroup", absent=True)
+    for group in outcome.subgroups:
+        for member in group.members:
+            whom = f"{member.predictor} = {member.level}"
+            rarer = min(member.events, member.patients - member.events)
+            why = f"{rarer} in the rarer class: too small" if member.too_small else ""
+            yield _Target(whom, member.metrics.get(gate.metric, _NOTHING), rarer, why)
+
+
+def _new_unit(gate: Gate, outcome: OutcomeValidation) -> _Target:
+    for design in outcome.designs:
+        if design.units and design.key != "leave_period_out":
+            rarer = min(design.events, design.patients - design.events)
+            why = "" if gate.metric in design.new_unit else f"{len(design.units)} units are too few"
+            return _Target("a new site", design.new_unit.get(gate.metric, _NOTHING), rarer, why)
+    tried = next((design for design in outcome.designs if design.key == "leave_group_out"), None)
+    why = "the cohort file names no group" if tried is None else tried.how
+    return _Target("a new site", _NOTHING, None, why, absent=tried is None)
+
+
+def _least_gain(gate: Gate, outcome: OutcomeValidation, rarer: int) -> _Target:
+    """Threshold of the clinical range at which the judged end is lowest."""
+    low, high = outcome.thresholds
+    gain = outcome.net_benefit["gain"]
+    points = [
+        (Estimate(*values), f"at the threshold {at:.2f}")
+        for at, *values in zip(gain.at, gain.value, gain.low, gain.high, strict=True)
+        if low <= at <= high
+    ]
+    if not points:
+        return _Target("all", _NOTHING, rarer, f"no threshold between {low:g} and {high:g} was measured")
+    end = {"lower": "low", "estimate": "value", "upper": "high"}[gate.judged_on]
+    worst = min(points, key=lambda point: _or_lowest(getattr(point[0], end)))
+    return _Target("all", worst[0], rarer, worst[1])
+
+
+def _or_lowest(value: float) -> float:
+    return -math.inf if math.isnan(value) else value

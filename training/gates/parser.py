@@ -1,0 +1,171 @@
+"""Reading `gates.toml`: every mistake is named at once, with what is allowed."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+from features.errors import GatesError
+from features.toml_section import Section, name_nearest
+from training.gates.gate import CHECKS, ENDS, OUTCOMES_JUDGED, POPULATIONS, Gate, Gates
+from training.metrics import METRICS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from training.gates.gate import Bound, Data, End, Population
+
+__all__ = ["FORMAT", "load_gates", "metrics_for", "parse_gates"]
+
+FORMAT: Final = 1
+_GAIN: Final = "net_benefit_gain"
+_BOUNDS: Final = ("at_least", "at_most")
+
+
+def load_gates(path: Path | None = None) -> Gates:
+    """Read a file of gates, or the defaults that the package ships.
+
+    Parameters
+    ----------
+    path : Path, optional
+
+    Returns
+    -------
+    Gates
+
+    Raises
+    ------
+    GatesError
+        With everything that is wrong.
+    """
+    if path is None:
+        text = files("training.gates").joinpath("gates.toml").read_text(encoding="utf-8")
+        return parse_gates(text, "the default gates")
+    try:
+        return parse_gates(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as exc:
+        raise GatesError(str(path), [f"cannot be read: {type(exc).__name__}"]) from exc
+
+
+def parse_gates(text: str, origin: str = "gates.toml") -> Gates:
+    r"""Read gates from TOML.
+
+    Parameters
+    ----------
+    text : str
+    origin : str
+        Name for messages.
+
+    Returns
+    -------
+    Gates
+
+    Raises
+    ------
+    GatesError
+        With everything that is wrong.
+
+    Examples
+    --------
+    >>> lines = ['metric = "brier_skill"', "at_least = 0", 'judged_on = "lower"', 'for = "all"']
+    >>> parse_gates("\n".join(["format = 1", "[gates.skill]", *lines])).gates[0].describe()
+    'lower end at least 0'
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise GatesError(origin, [f"is not TOML: {exc}"]) from exc
+    problems: list[str] = []
+    top = Section(table, "", problems)
+    if top.number("format") != FORMAT and not problems:
+        top.note("format", f"must be {FORMAT}")
+    listed = top.section("gates")
+    if listed is None or not listed.keys():
+        problems.append("at least one [gates.NAME] is needed")
+    found = []
+    for name in () if listed is None else listed.keys():
+        section = listed.section(name, f"[gates.{name}]")  # type: ignore[union-attr]  # no keys without it
+        if section is not None:
+            found.append(_parse(name, section))
+            section.close()
+    top.close()
+    if problems:
+        raise GatesError(origin, problems)
+    return Gates(origin, hashlib.sha256(text.encode()).hexdigest(), tuple(found))
+
+
+def metrics_for(population: str) -> tuple[str, ...]:
+    """Give the figures that can be judged for whom.
+
+    Parameters
+    ----------
+    population : str
+
+    Returns
+    -------
+    tuple of str
+    """
+    more = {"all": (_GAIN, "coverage"), "subgroups": (_GAIN,)}
+    return CHECKS if population == "check" else (*METRICS, *more.get(population, ()))
+
+
+def _parse(name: str, section: Section) -> Gate:
+    population = section.choice("for", POPULATIONS)
+    metric = section.text("metric")
+    allowed = metrics_for(population)
+    if metric and metric not in allowed:
+        section.note("metric", f"{metric!r} is not known; {name_nearest(metric, allowed, 'allowed')}")
+    data = section.choice("data", ("any", "same", "other")) if section.has("data") else "any"
+    common = {
+        "data": cast("Data", data),
+        "why": section.text("why", "not explained"),
+        "absent_passes": _passes(section, "if_absent"),
+    }
+    if population == "check":
+        return Gate(name, metric, "check", **common)  # type: ignore[arg-type]  # of a mixed dict
+    bound, value = _bound(section, metric)
+    return Gate(
+        name,
+        metric,
+        cast("Population", population),
+        bound,
+        value,
+        cast("End", section.choice("judged_on", ENDS)),
+        _outcomes(section),
+        _minimum(section),
+        _passes(section, "too_little"),
+        **common,  # type: ignore[arg-type]  # of a mixed dict
+    )
+
+
+def _bound(section: Section, metric: str) -> tuple[Bound, float]:
+    written = [key for key in _BOUNDS if section.has(key)]
+    if len(written) != 1:
+        section.note("at_least", "exactly one bound is needed, at_least or at_most")
+        return "at_least", 0.0
+    if metric == _GAIN and written[0] == "at_most":
+        section.note("at_most", f"{_GAIN} is good when it is high: write at_least")
+    return cast("Literal['at_least', 'at_most']", written[0]), section.number(written[0])
+
+
+def _outcomes(section: Section) -> tuple[str, ...]:
+    if not section.has("outcomes"):
+        return OUTCOMES_JUDGED
+    words = section.words("outcomes", fewest=1)
+    unknown = [word for word in words if word not in OUTCOMES_JUDGED]
+    if unknown:
+        section.note("outcomes", f"{unknown[0]!r} is not known; allowed: {', '.join(OUTCOMES_JUDGED)}")
+    return words
+
+
+def _minimum(section: Section) -> int:
+    number = section.number("minimum_events", 0.0)
+    if number < 0 or number != int(number):
+        section.note("minimum_events", "must be a whole number, 0 or more")
+    return int(number)
+
+
+def _passes(section: Section, key: str) -> bool:
+    return section.has(key) and section.choice(key, ("fail", "pass")) == "pass"

@@ -1,0 +1,199 @@
+"""The commands `validate` and `promote` with their side effects: files, the run, the signed record."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+
+from features.cohort import load_cohort
+from features.cohort_file import load_cohort_file
+from features.errors import RecordError, UserError
+from models.keys import read_private, signing_key, trusted_keys
+from models.record import LOCAL, RECORD_FILE, sign, verify_record, write_record
+from models.registry import RECORD_TAGS, connect, load_located, locate
+from training.files import write_text
+from training.gates.judge import judge, passed
+from training.gates.outputs import judged_values, junit_xml, record_values
+from training.gates.parser import load_gates
+from training.gates.printing import print_judged
+from training.run import show_progress
+from training.tracking import promote
+from training.validation.results import to_plain
+
+if TYPE_CHECKING:
+    from models.record import SignedRecord
+    from models.registry import Located
+    from training.gates.gate import Gates
+    from training.gates.judge import Judged
+    from training.validation.results import Validation
+
+__all__ = ["ARTIFACTS", "publish", "run_promote", "run_validate"]
+
+ARTIFACTS: Final = "validation"
+"""Folder of the version's run that holds what was found."""
+_FIGURES, _VERDICTS, _JUNIT = "validation.json", "gates.json", "junit.xml"
+_FILES: Final = (_FIGURES, _VERDICTS, _JUNIT, RECORD_FILE)
+_TAG_LENGTH: Final = 5000
+"""Characters that a tag of a registered version may have, whatever database is behind the registry."""
+
+
+def run_validate(
+    model: str,
+    cohort_path: Path,
+    data: str,
+    query: str | None = None,
+    *,
+    gates_path: Path | None = None,
+    out: Path,
+) -> bool:
+    """Validate a version, judge it, write and log what was found, and sign the record.
+
+    Parameters
+    ----------
+    model : str
+        See `models.registry.locate`.
+    cohort_path : Path
+    data, query : str
+        See `features.tables.read_table`.
+    gates_path : Path, optional
+        Instead of the shipped gates.
+    out : Path
+        Folder for `validation.json`, `gates.json`, `junit.xml` and `record.json`; made if needed.
+
+    Returns
+    -------
+    bool
+        Whether all gates accept the version. The record is signed in either case: a version that failed is
+        known to have failed.
+
+    Raises
+    ------
+    UserError
+        If the gates, the key, the model, the cohort file or the table is at fault. Nothing is written then.
+    """
+    from training.validation.run import validate_version
+
+    gates, key = load_gates(gates_path), signing_key()
+    read_private(key)  # found out now, not after the work
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file; name a folder")
+    located = _locate_version(model)
+    cohort = load_cohort(load_cohort_file(cohort_path), data, query)
+    console = Console(width=None if sys.stdout.isatty() else 130)
+    with show_progress(console, "validating") as advance:
+        # By number: an alias may move meanwhile.
+        validation = validate_version(f"models:/{located.name}/{located.version}", cohort, advance)
+    judged = judge(validation, gates)
+    print_judged(validation, gates, judged, console)
+    record = publish(validation, gates, judged, located, key, out)
+    console.print(
+        f"Record signed by the key {record.key_id}, stored with version {located.version} of {located.name}.",
+        highlight=False,
+    )
+    console.print(f"Written: {', '.join(str(out / name) for name in _FILES)}", highlight=False)
+    return passed(judged)
+
+
+def publish(
+    validation: Validation,
+    gates: Gates,
+    judged: tuple[Judged, ...],
+    located: Located,
+    key: Path,
+    out: Path,
+) -> SignedRecord:
+    """Write what was found, log it to the version's run, and store the signed record with the version.
+
+    Parameters
+    ----------
+    validation : Validation
+    gates : Gates
+    judged : tuple of Judged
+    located : Located
+        That was validated.
+    key : Path
+        Private key.
+    out : Path
+        Folder to write to.
+
+    Returns
+    -------
+    SignedRecord
+
+    Raises
+    ------
+    RecordError
+        If there are too many gates for a record.
+    """
+    figures = json.dumps(to_plain(validation), indent=1) + "\n"
+    record = sign(record_values(validation, judged, figures, gates), key)
+    if len(record.text) > _TAG_LENGTH:
+        raise RecordError(
+            f"the verdicts of {len(gates.gates)} gates take {len(record.text)} characters; a record has room "
+            f"for {_TAG_LENGTH}: use fewer gates"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(figures, out / _FIGURES)
+    verdicts = json.dumps(judged_values(validation, gates, judged), indent=1) + "\n"
+    write_text(verdicts, out / _VERDICTS)
+    write_text(junit_xml(validation, judged), out / _JUNIT)
+    write_record(record, out)  # for a copy of the files in a folder, beside which it then stands
+    _log(located, record, out)
+    return record
+
+
+def run_promote(model: str) -> Located:
+    """Move `@champion` to a version, if a trusted key vouches that exactly its files passed.
+
+    Parameters
+    ----------
+    model : str
+        See `models.registry.locate`.
+
+    Returns
+    -------
+    Located
+
+    Raises
+    ------
+    ArtefactError
+        If its files are not what was registered.
+    RecordError
+        If its record is missing, failed, forged or for other files.
+    UserError
+        If it is a folder.
+    """
+    located = _locate_version(model)
+    load_located(located)
+    verify_record(
+        located.record,
+        trusted=trusted_keys(),
+        name=located.name,
+        version=located.version,
+        digest=located.digest,
+    )
+    promote(located.name, located.version)
+    return located
+
+
+def _locate_version(model: str) -> Located:
+    located = locate(model)
+    if located.version == LOCAL:
+        raise UserError(
+            f"{model} is a folder; write models:/NAME/VERSION: only a registered version can become champion"
+        )
+    return located
+
+
+def _log(located: Located, record: SignedRecord, out: Path) -> None:
+    """The record comes last: it vouches for figures that are there."""
+    client = connect()
+    run_id = str(client.get_model_version(located.name, located.version).run_id)
+    for name in _FILES:
+        client.log_artifact(run_id, str(out / name), ARTIFACTS)
+    for field, tag in RECORD_TAGS.items():
+        client.set_model_version_tag(located.name, located.version, tag, getattr(record, field))

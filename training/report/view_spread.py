@@ -1,0 +1,157 @@
+"""Sections on spread: sites and periods held out, subgroups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from training.report.blocks import Figure, Table
+from training.report.forest import Row, draw_forest
+from training.report.words import Plain, is_defined, say, shown_name
+
+if TYPE_CHECKING:
+    from features.cohort_file import CohortFile
+
+__all__ = ["show_subgroups", "show_units"]
+
+_GUIDES: Final[Mapping[str, float]] = {
+    "auroc": 0.5,
+    "calibration_intercept": 0.0,
+    "calibration_slope": 1.0,
+    "o_e": 1.0,
+    "brier_skill": 0.0,
+    "net_benefit_gain": 0.0,
+}
+_OF_UNITS: Final = ("auroc", "calibration_intercept", "calibration_slope")
+_OF_SUBGROUPS: Final = ("auroc", "calibration_intercept", "net_benefit_gain")
+
+
+def show_units(outcome: str, found: Plain) -> list[Figure]:
+    """Draw, for each design that held units out, their figures with the summary and the prediction interval.
+
+    Parameters
+    ----------
+    outcome : str
+    found : mapping
+        One outcome of `validation.json`.
+
+    Returns
+    -------
+    list of Figure
+    """
+    figures = []
+    for design in found["designs"]:
+        for metric in _OF_UNITS:
+            if any(is_defined(unit["metrics"].get(metric)) for unit in design["units"]):
+                figures.append(_show_units_of(outcome, design, metric))
+    return figures
+
+
+def show_subgroups(outcome: str, found: Plain, file: CohortFile) -> tuple[list[Figure], Table | None]:
+    """Draw subgroups as forest plots, and tabulate every figure with the tests of heterogeneity.
+
+    Parameters
+    ----------
+    outcome : str
+    found : mapping
+        One outcome of `validation.json`.
+    file : CohortFile
+
+    Returns
+    -------
+    figures : list of Figure
+    table : Table or None
+        None without subgroups.
+    """
+    groups = found["subgroups"]
+    if not groups:
+        return [], None
+    labels = {p.name: p.label for p in file.predictors}
+    figures = [
+        _show_subgroups_of(outcome, found, metric, labels)
+        for metric in _OF_SUBGROUPS
+        if any(is_defined(m["metrics"].get(metric)) for group in groups for m in group["members"])
+    ]
+    return figures, _tabulate_subgroups(outcome, groups, labels)
+
+
+def _show_units_of(outcome: str, design: Plain, metric: str) -> Figure:
+    rows = [
+        Row(
+            unit["name"],
+            unit["metrics"].get(metric),
+            f"{unit['events']} / {unit['patients']}",
+            "" if is_defined(unit["metrics"].get(metric)) else "too few patients",
+        )
+        for unit in design["units"]
+    ]
+    if is_defined(design["summary"].get(metric)):
+        rows.append(Row("Mean (random effects)", design["summary"][metric], kind="summary"))
+    if is_defined(design["new_unit"].get(metric)):
+        rows.append(Row("A new unit (prediction)", design["new_unit"][metric], kind="prediction"))
+    tau = design["between"].get(metric)
+    between = f" Standard deviation between units: {say(tau)}." if tau else ""
+    return Figure(
+        draw_forest(
+            f"{design['key']}-{outcome}-{metric}".replace("_", "-"),
+            rows,
+            f"{design['title']}, {outcome}: {shown_name(metric)}",
+            f"{shown_name(metric)} ({outcome})",
+            guide=_GUIDES[metric],
+            columns=("Held out", "events / patients"),
+        ),
+        f"{design['title']}: {shown_name(metric)} in each unit, the random-effects mean with its 95 % "
+        "interval, and the "
+        f"95 % prediction interval for a new unit.{between}",
+    )
+
+
+def _show_subgroups_of(outcome: str, found: Plain, metric: str, labels: Mapping[str, str]) -> Figure:
+    overall = found["designs"][0]["metrics"].get(metric)
+    rows = [Row("All patients", overall, kind="summary")] if is_defined(overall) else []
+    for group in found["subgroups"]:
+        p = group["heterogeneity"].get(metric)
+        tested = f"  (heterogeneity {_say_p(p)})" if p is not None else ""
+        rows.append(Row(f"{labels.get(group['predictor'], group['predictor'])}{tested}", kind="heading"))
+        rows += [_row(member, metric) for member in group["members"]]
+    return Figure(
+        draw_forest(
+            f"subgroups-{outcome}-{metric}".replace("_", "-"),
+            rows,
+            f"{shown_name(metric)} by subgroup, {outcome}",
+            f"{shown_name(metric)} ({outcome})",
+            guide=_GUIDES[metric],
+            columns=("Subgroup", "events / patients"),
+        ),
+        f"{shown_name(metric)} by subgroup; small subgroups are shown as too small, not dropped. With so "
+        "many "
+        "comparisons some p values below 0.05 are to be expected by chance.",
+    )
+
+
+def _row(member: Plain, metric: str) -> Row:
+    counts = f"{member['events']} / {member['patients']}"
+    instead = "too small" if member["too_small"] else ""
+    return Row(member["level"], member["metrics"].get(metric), counts, instead)
+
+
+def _tabulate_subgroups(outcome: str, groups: list[dict[str, Any]], labels: Mapping[str, str]) -> Table:
+    names = list(dict.fromkeys(n for group in groups for m in group["members"] for n in m["metrics"]))
+    rows = []
+    for group in groups:
+        label = labels.get(group["predictor"], group["predictor"])
+        for member in group["members"]:
+            cells = [
+                "too small" if member["too_small"] else say(member["metrics"].get(name), 3) for name in names
+            ]
+            rows.append([f"{label}: {member['level']}", f"{member['events']} / {member['patients']}", *cells])
+        tests = [_say_p(group["heterogeneity"].get(name)) for name in names]
+        rows.append([f"{label}: heterogeneity", "", *tests])
+    head = ["Subgroup", "Events / patients", *map(shown_name, names)]
+    return Table(f"{outcome.capitalize()} by subgroup, with 95 % intervals", head, rows, wide=True)
+
+
+def _say_p(p: float | None) -> str:
+    if p is None:
+        return "not tested"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

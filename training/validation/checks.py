@@ -1,0 +1,238 @@
+"""Facts about a version that are so or not: no interval, no margin but that of rounding."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
+import pandas as pd
+from joblib import delayed
+
+from features.cohort_file_model import BASELINE
+from features.encoding import column_names
+from features.errors import ArtefactError, TrainingDataError
+from features.schema import check_table
+from models.registry import load_located
+from models.scorer import Scorer
+from training.cross_validation import fit_model
+from training.logged_model import LoggedModel
+from training.patients import Patients
+from training.scoring import score_frame
+from training.validation.refits import Work, candidates_of
+from training.validation.schema_check import check_schema
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from features.cohort import Cohort
+    from features.cohort_file import CohortFile
+    from models.care_model import CareModel
+    from models.registry import Located
+    from models.response_model import ResponseModel
+
+__all__ = ["Check", "decode_rows", "plan_reproduction", "run_checks"]
+
+Check = tuple[bool, str]
+"""Whether it is so, and a sentence of evidence."""
+
+_CLOSE: Final = 1e-6
+_ROWS: Final = 100
+
+
+def run_checks(
+    located: Located,
+    model: CareModel,
+    cohort: Cohort,
+    champion: CareModel | None = None,
+    reproduced: Check | None = None,
+) -> dict[str, Check]:
+    """Check what does not depend on outcomes.
+
+    Parameters
+    ----------
+    located : Located
+    model : CareModel
+        The version, read from there.
+    cohort : Cohort
+        Whose rows are answered for.
+    champion : CareModel, optional
+        None if there is none, or it is this version.
+    reproduced : (bool, str), optional
+        Result of `plan_reproduction`; None on other data than the version was learned from.
+
+    Returns
+    -------
+    dict of str to (bool, str)
+        `digest`, `logged_answers`, `schema`, and `reproduced` if given.
+    """
+    found = {
+        "digest": _check_digest(located),
+        "logged_answers": _check_answers(located, model.baseline, cohort),
+        "schema": check_schema(model.cohort_file, None if champion is None else champion.cohort_file),
+    }
+    return found if reproduced is None else found | {"reproduced": reproduced}
+
+
+def plan_reproduction(model: CareModel, cohort: Cohort, seed: int, fixed: str | None) -> Work[Check]:
+    """Make the jobs that fit the version anew from the data it was learned from.
+
+    Without it, a version whose files were made or edited by hand could pass on the merit of its procedure.
+    Response models of all landmarks are compared: probability and interval of every patient, and the bounds
+    of the verdict. Plans, durability and the futility rule are parts that only the digest guards.
+
+    Parameters
+    ----------
+    model : CareModel
+    cohort : Cohort
+        The data that it was learned from.
+    seed : int
+        Of the fit.
+    fixed : str or None
+        Candidate that the fit was given, None if it searched all.
+
+    Returns
+    -------
+    Work
+        Its result: whether all answers agree to 1e-6, and how far they are apart.
+    """
+    jobs: list[Any] = [delayed(_fit)(Patients.from_cohort(cohort), seed, fixed)]
+    later = [name for name in model.landmarks if name != BASELINE]
+    # A later landmark is fitted with the candidates that the baseline's search chose (`training.landmarks`).
+    fallback = "ridge" if fixed is None else fixed
+    chosen = {n: fallback if c == "prevalence" else c for n, c in candidates_of(model.baseline).items()}
+    jobs += [delayed(_fit)(Patients.from_cohort(cohort.at(name)), seed, chosen) for name in later]
+
+    def finish(found: Sequence[Any]) -> Check:
+        return _compare_fits(model, cohort, dict(zip([BASELINE, *later], found, strict=True)))
+
+    return Work(jobs, finish)
+
+
+def _fit(patients: Patients, seed: int, only: str | Mapping[str, str] | None) -> ResponseModel | None:
+    try:
+        return fit_model(patients, seed, only).model
+    except TrainingDataError:
+        return None
+
+
+def _compare_fits(model: CareModel, cohort: Cohort, refits: Mapping[str, ResponseModel | None]) -> Check:
+    apart = 0.0
+    for landmark, again in refits.items():
+        if again is None:
+            return False, f"the {landmark} model cannot be fitted to these data"
+        own = model.landmarks[landmark]
+        rows = (cohort if landmark == BASELINE else cohort.at(landmark)).rows
+        for name, outcome in own.outcomes.items():
+            other = again.outcomes[name]
+            if outcome.choice.candidate != other.choice.candidate:
+                return False, (
+                    f"fitting anew chooses {other.choice.candidate} for {name} at {landmark}; "
+                    f"the version has {outcome.choice.candidate}"
+                )
+            answers = outcome.predict(own.inputs(rows)), other.predict(again.inputs(rows))
+            bounds = outcome.choice.bounds, other.choice.bounds
+            apart = max(
+                apart,
+                float(np.abs(answers[0] - answers[1]).max()),
+                abs(bounds[0].response_from - bounds[1].response_from),
+                abs(bounds[0].non_response_to - bounds[1].non_response_to),
+            )
+    told = f"{len(refits)} landmark(s), {len(cohort.rows)} patients: answers differ by {apart:.1e} at most"
+    return apart <= _CLOSE, told
+
+
+def _check_digest(located: Located) -> Check:
+    """Whether the files are those that were registered."""
+    try:
+        load_located(located)
+    except ArtefactError as exc:
+        return False, str(exc)
+    return True, f"files match {located.digest}"
+
+
+def _check_answers(located: Located, model: ResponseModel, cohort: Cohort) -> Check:
+    """Whether logged model, prepared scorer and batch say the same of the cohort's own patients."""
+    rows = _with_and_without_gaps(cohort)
+    frame = decode_rows(model.cohort_file, rows)
+    try:
+        logged = _load_logged(located, model).predict(frame)
+    except Exception as exc:
+        return False, f"the logged model does not answer ({type(exc).__name__})"
+    batch = score_frame(model, check_table(model.cohort_file, frame, "score"))
+    scorer = Scorer(model)
+    served = [scorer.answer(row, drivers=False) for row in rows.tolist()]
+    apart, same = 0.0, True
+    for name in ("response", "remission"):
+        for part in ("probability", "low", "high"):
+            column = f"{name}_{part}"
+            one = np.array([getattr(getattr(answer, name), part) for answer in served])
+            others = (logged[column].to_numpy(np.float64), batch[column].to_numpy(np.float64))
+            apart = max(apart, *(float(np.abs(one - other).max()) for other in others))
+    for told in (logged, batch):
+        same &= [answer.verdict for answer in served] == told["verdict"].tolist()
+        same &= [" ".join(answer.missing) for answer in served] == told["missing"].tolist()
+    verdicts = "the same verdicts and missing inputs" if same else "other verdicts or missing inputs"
+    return bool(same and apart <= _CLOSE), (
+        f"{len(rows)} patients with and without missing values: logged model, scorer and batch differ by "
+        f"{apart:.1e} at most, {verdicts}"
+    )
+
+
+def _with_and_without_gaps(cohort: Cohort) -> NDArray[np.float64]:
+    """Up to 100 of the cohort's rows, fullest and emptiest; then each with half its values taken out."""
+    predictors = len(cohort.file.baseline_predictors)
+    gaps = np.isnan(cohort.rows[:, :predictors]).sum(axis=1)
+    order = np.argsort(gaps, kind="stable")
+    chosen = order if len(order) <= _ROWS else np.concatenate([order[: _ROWS // 2], order[-_ROWS // 2 :]])
+    rows = cohort.rows[chosen]
+    emptied = rows.copy()
+    emptied[:, :predictors][np.random.default_rng(0).random((len(rows), predictors)) < 0.5] = np.nan
+    return np.concatenate([rows, emptied])
+
+
+def decode_rows(file: CohortFile, rows: NDArray[np.float64]) -> pd.DataFrame:
+    """Write encoded rows as the table that they could have come from.
+
+    Parameters
+    ----------
+    file : CohortFile
+    rows : ndarray of shape (n, m)
+        See `features.encoding`.
+
+    Returns
+    -------
+    DataFrame
+        Numbers as numbers, levels and plans as text, rows numbered from 0 where the file has ids.
+    """
+    levels = {predictor.name: predictor.levels for predictor in file.baseline_predictors}
+    if file.plan is not None:
+        levels[file.plan.column] = file.plan_levels
+    table: dict[str, object] = {}
+    if file.row_id is not None:
+        table[file.row_id] = [str(row) for row in range(len(rows))]
+    for name, column in zip(column_names(file), rows.T, strict=True):
+        if levels[name]:
+            codes = np.nan_to_num(column, nan=-1).astype(np.intp)
+            table[name] = pd.array(levels[name], dtype="str").take(codes, allow_fill=True)
+        else:
+            table[name] = column
+    return pd.DataFrame(table)
+
+
+class _Predicts(Protocol):
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Predict a table of patients."""
+
+
+def _load_logged(located: Located, model: ResponseModel) -> _Predicts:
+    """Load what MLflow logged; a model in a folder of its own was not logged, and is wrapped alike."""
+    if located.version == "local":
+        return LoggedModel(model)
+    import mlflow
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's notes on its own internals
+        loaded: _Predicts = mlflow.pyfunc.load_model(str(located.folder.parents[1]))
+    return loaded

@@ -1,0 +1,197 @@
+"""External validation: the version on patients it has not learned from, as it is and recalibrated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit, logit
+
+from features.errors import UserError
+from models.response_model import OUTCOMES
+from training.logistic import fit_logistic
+from training.patients import make_outer_splits
+from training.validation.designs import HeldOut, measure_design
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from features.cohort import Cohort
+    from features.cohort_file import CohortFile
+    from models.response_model import ResponseModel
+    from training.folds import Split
+    from training.patients import Patients
+    from training.validation.results import Design
+
+__all__ = ["check_same_inputs", "predict_externally", "validate_externally"]
+
+_TITLES: Final = {
+    "external": "External, as it is",
+    "external_recalibrated_in_large": "External, recalibrated in the large",
+    "external_recalibrated": "External, logistic recalibration",
+}
+
+
+def check_same_inputs(cohort_file: CohortFile, model: CohortFile) -> None:
+    """Refuse a cohort whose encoded rows would mean something else to the version.
+
+    Parameters
+    ----------
+    cohort_file : CohortFile
+        Of the cohort.
+    model : CohortFile
+        Of the version.
+
+    Raises
+    ------
+    UserError
+        Naming what differs: baseline predictors (name, kind, unit, levels), plans, scale or response.
+    """
+    problems = []
+    ours, theirs = (
+        {p.name: (p.kind, p.unit, p.levels) for p in file.baseline_predictors}
+        for file in (cohort_file, model)
+    )
+    for name in dict.fromkeys([*theirs, *ours]):
+        if name not in ours:
+            problems.append(f"predictor {name!r} of the version is missing")
+        elif name not in theirs:
+            problems.append(f"predictor {name!r} is not known to the version")
+        elif ours[name] != theirs[name]:
+            problems.append(f"predictor {name!r} has another kind, unit or levels")
+    if not problems and list(ours) != list(theirs):
+        problems.append("the predictors stand in another order")
+    if cohort_file.plan_levels != model.plan_levels:
+        problems.append("the plans differ, or stand in another order")
+    for part in ("scale", "response_reduction"):
+        if getattr(cohort_file.outcome, part) != getattr(model.outcome, part):
+            problems.append(f"the outcome's {part} differs")
+    if problems:
+        listed = "\n  - ".join(problems)
+        raise UserError(f"the cohort file does not fit the version:\n  - {listed}")
+
+
+def predict_externally(patients: Patients, model: ResponseModel, seed: int) -> dict[str, pd.DataFrame]:
+    """Predict all patients by the version, and with recalibrations learned from other patients of the cohort.
+
+    Parameters
+    ----------
+    patients : Patients
+    model : ResponseModel
+        The version.
+    seed : int
+        Of the folds that recalibration is learned on.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        By key of the design; rows as of `training.cross_validation.Validated.out_of_fold`. The floor is
+        plan-wise prevalence in the other folds of these very patients: it knows this place, the version does
+        not.
+    """
+    splits = make_outer_splits(patients, seed)
+    inputs = model.inputs(patients.rows)
+    everybody = np.arange(len(patients.rows))
+    fold = np.empty(len(everybody), dtype=np.intp)
+    for number, (_, test) in enumerate(splits):
+        fold[test] = number
+    parts: dict[str, list[pd.DataFrame]] = {key: [] for key in _TITLES}
+    for name, outcome in model.outcomes.items():
+        probability, low, high = outcome.predict(inputs)
+        y = patients.outcomes[name]
+        floor = _cross_fitted_floor(y, inputs.plans, splits)
+        for key in _TITLES:
+            ends: tuple[NDArray[np.float64], ...] = (probability, low, high)
+            if key != "external":
+                ends = _recalibrate(y, ends, splits, slope=key == "external_recalibrated")
+            table = {"outcome": name, "repeat": 0, "fold": 0 if key == "external" else fold}
+            table |= {"patient": everybody, "observed": y, "candidate_prevalence": floor}
+            table |= dict(zip(("probability", "low", "high"), ends, strict=True))
+            parts[key].append(pd.DataFrame(table))
+    return {key: pd.concat(tables, ignore_index=True) for key, tables in parts.items()}
+
+
+def validate_externally(
+    cohort: Cohort, patients: Patients, tables: dict[str, pd.DataFrame], seed: int
+) -> dict[str, tuple[Design, ...]]:
+    """Measure the version on other patients; groups of the cohort file are its units.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    patients : Patients
+        Of the cohort.
+    tables : dict of str to DataFrame
+        From `predict_externally`.
+    seed : int
+
+    Returns
+    -------
+    dict of str to tuple of Design
+        By outcome: as it is, recalibrated in the large (intercept), and logistic (intercept and slope).
+
+    References
+    ----------
+    Steyerberg, Borsboom, van Houwelingen, Eijkemans and Habbema, Stat Med 2004;23:2567-2586 (recalibration).
+    """
+    known = patients.known
+    units: tuple[tuple[str, NDArray[np.intp]], ...] = ()
+    if patients.groups is not None:
+        of_known = patients.groups[known]
+        units = tuple((cohort.group_names[g], known[of_known == g]) for g in np.unique(of_known))
+    as_is = HeldOut(
+        "external",
+        _TITLES["external"],
+        "the version as it is, on patients it has not learned from; floor: plan-wise prevalence in other "
+        "folds of these patients",
+        units=units,
+    )
+    folds = int(tables["external_recalibrated"]["fold"].max()) + 1
+    found = {"external": measure_design(as_is, patients, tables["external"], seed)}
+    for key, what in (
+        ("external_recalibrated_in_large", "intercept"),
+        ("external_recalibrated", "intercept and slope"),
+    ):
+        how = f"{what} learned on these very patients, each fold of {folds} from the others"
+        held = replace(as_is, key=key, title=_TITLES[key], how=how, units=())
+        found[key] = measure_design(held, patients, tables[key], seed)
+    return {name: tuple(found[key][name] for key in _TITLES) for name in OUTCOMES}
+
+
+def _cross_fitted_floor(
+    y: NDArray[np.float64], plans: NDArray[np.intp], splits: Sequence[Split]
+) -> NDArray[np.float64]:
+    """Share with the outcome on each plan in the other folds, shrunk by two patients to that of all."""
+    floor = np.empty(len(y))
+    size = int(plans.max()) + 1
+    for train, test in splits:
+        overall = (y[train].sum() + 0.5) / (len(train) + 1)
+        events = np.bincount(plans[train], weights=y[train], minlength=size) + 2 * overall
+        floor[test] = (events / (np.bincount(plans[train], minlength=size) + 2))[plans[test]]
+    return floor
+
+
+def _recalibrate(
+    y: NDArray[np.float64],
+    ends: tuple[NDArray[np.float64], ...],
+    splits: Sequence[Split],
+    *,
+    slope: bool,
+) -> tuple[NDArray[np.float64], ...]:
+    """Probability and ends of its interval, recalibrated by what the other folds teach."""
+    line = logit(np.clip(ends[0], 1e-6, 1 - 1e-6))
+    moved = tuple(np.empty(len(y)) for _ in ends)
+    for train, test in splits:
+        once = np.ones((1, len(train)))
+        if slope:
+            columns = np.column_stack([np.ones(len(train)), line[train]])
+            a, b = fit_logistic(columns, y[train], once)[0]
+        else:
+            a, b = fit_logistic(np.ones((len(train), 1)), y[train], once, offset=line[train])[0, 0], 1.0
+        for new, old in zip(moved, ends, strict=True):
+            new[test] = expit(a + b * logit(np.clip(old[test], 1e-6, 1 - 1e-6)))
+    return moved

@@ -1,0 +1,73 @@
+"""Calibration of the interval, as far as real outcomes can show it.
+
+The interval is to hold a patient's true probability in 90 of 100 patients. Nobody ever sees a true
+probability, only whether the patient responded. What can be seen is the observed share among patients with
+the same prediction: the flexible calibration curve. It is the mean of their true probabilities, so intervals
+that are as wide as they should be hold it in *more* than 90 of 100 patients; intervals that are too narrow
+for the errors that the model makes on average do not.
+
+So the figure is necessary and not sufficient. It finds a model that is more certain than it is right; it
+cannot see true probabilities that scatter widely about the right mean. That part is measured where truth is
+known, on simulated patients (`make bench`, ADR 0004).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from training.bootstrap import Draws, Estimate, in_blocks, repeats_of
+from training.calibration import curves
+from training.intervals import count_units
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from training.metrics import Predicted
+
+__all__ = ["measure_coverage"]
+
+
+def measure_coverage(table: pd.DataFrame, weights: NDArray[np.float64]) -> Estimate:
+    """Share of patients whose interval holds the observed share among patients with the same prediction.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of one outcome, with `observed`, `probability`, `low`, `high`, `repeat`, `patient`, of patients
+        that were not learned from.
+    weights : ndarray of shape (samples, n)
+        From `training.bootstrap.draw_weights`, of the patients with an endpoint in their order.
+
+    Returns
+    -------
+    Estimate
+        A share; the curve is drawn anew in each bootstrap sample.
+
+    References
+    ----------
+    Austin, Harrell and van Klaveren, Stat Med 2020;39:2714-2742 (the curve).
+    """
+    repeats, lows, highs = (repeats_of(table, column) for column in ("probability", "low", "high"))
+    y = repeats[0].y
+    events, patients = weights @ y, weights.sum(axis=1)
+    rows = np.vstack([np.ones(len(y)), weights[(events > 0) & (events < patients)]])
+    drawn = np.array(
+        [_inside(data, low.p, high.p, rows) for data, low, high in zip(repeats, lows, highs, strict=True)]
+    )
+    return Draws(drawn[:, 0], drawn[:, 1:].mean(axis=0), count_units(weights)).estimate()
+
+
+def _inside(
+    data: Predicted, low: NDArray[np.float64], high: NDArray[np.float64], rows: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give the share of each row of weights, of shape (samples,)."""
+    levels, level = np.unique(data.p, return_inverse=True)
+
+    def share(block: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        curve = curves(data, block, levels)[:, level]
+        return {"inside": (block * ((low <= curve) & (curve <= high))).sum(axis=1) / block.sum(axis=1)}
+
+    return in_blocks(rows, share)["inside"]
