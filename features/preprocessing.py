@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 
 __all__ = ["BLOCKS", "EncodePredictors"]
 
-BLOCKS = ("main", "curve", "missing", "plan", "plan_term", "plan_curve")
-"""Families of design columns; each family shares one prior scale in the ridge posterior."""
+BLOCKS = (
+    "main", "curve", "missing",
+    "plan", "plan_term", "plan_curve",
+    "variant", "variant_term", "variant_curve",
+)  # fmt: skip
+"""Families of design columns; each family shares one prior scale in the ridge posterior.
+
+Plans of one drug are variants of it: columns of the drug, which they share, stand in the plans' families,
+and what sets one of them apart from the others in the variants'."""
 
 _CURVE_NEEDS = 50  # observed values below which a curve is not tried
 _CURVE_LEVELS = 10  # distinct values below which a number is taken as linear
@@ -152,7 +159,8 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
         if self.n_plans_:
             on_plan = (values[:, -1:] == np.arange(self.n_plans_)).astype(np.float64)
             terms = base[:, : self.n_terms_]
-            parts += [on_plan, (on_plan[:, :, None] * terms[:, None, :]).reshape(len(base), -1)]
+            for chosen in (on_plan, on_plan @ self._variant_of()):
+                parts += [chosen, (chosen[:, :, None] * terms[:, None, :]).reshape(len(base), -1)]
         return np.concatenate(parts, axis=1)
 
     @property
@@ -172,8 +180,33 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
         straight = len(self.line_sources_) + len(self.hot_sources_)
         curved = len(self.curve_sources_)
         base = [0] * straight + [1] * curved + [2] * len(self.indicator_sources_)
-        plan = [3] * self.n_plans_ + ([4] * straight + [5] * curved) * self.n_plans_
-        return np.array([-1, *base, *plan], dtype=np.intp)
+        variant = [any(plan in plans for plans in self.drugs_) for plan in range(self.n_plans_)]
+        plan = [6 if v else 3 for v in variant]
+        for v in variant:
+            plan += [7 if v else 4] * straight + [8 if v else 5] * curved
+        drug = [3] * len(self.drugs_) + ([4] * straight + [5] * curved) * len(self.drugs_)
+        return np.array([-1, *base, *plan, *drug], dtype=np.intp)
+
+    @property
+    def drugs_(self) -> tuple[tuple[int, ...], ...]:
+        """Plans of each drug that more than one plan gives, as the cohort file's regimens say."""
+        plans: dict[str, list[int]] = {}
+        for plan, level in enumerate(self.cohort_file.plan_levels):
+            if level in self.cohort_file.regimens:
+                plans.setdefault(self.cohort_file.regimens[level].drug, []).append(plan)
+        return tuple(tuple(same) for same in plans.values() if len(same) > 1)
+
+    @property
+    def n_parameters_(self) -> int:
+        """Design columns beside the intercept, without those of drugs: these are sums of their plans'."""
+        return len(self.blocks_) - 1 - len(self.drugs_) * (1 + self.n_terms_)
+
+    def _variant_of(self) -> NDArray[np.float64]:
+        """1 where a plan (row) gives one of the `drugs_` (column)."""
+        member = np.zeros((self.n_plans_, len(self.drugs_)))
+        for drug, plans in enumerate(self.drugs_):
+            member[list(plans), drug] = 1.0
+        return member
 
     def plan_columns(self, plan: int) -> NDArray[np.intp]:
         """Design columns that add to (intercept, base columns) for a patient on this plan.
@@ -185,12 +218,21 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        ndarray of shape (1 + n_terms,)
-            The plan's own column, then its terms in the order of the base columns.
+        ndarray of shape (1 or 2, 1 + n_terms)
+            The plan's own column, then its terms in the order of the base columns; and those of its drug
+            if other plans give it too.
         """
         first = 1 + len(self.sources_)
-        terms = first + self.n_plans_ + plan * self.n_terms_ + np.arange(self.n_terms_)
-        return np.concatenate([[first + plan], terms]).astype(np.intp)
+        found = [self._own_columns(first, self.n_plans_, plan)]
+        first += self.n_plans_ * (1 + self.n_terms_)
+        for drug, plans in enumerate(self.drugs_):
+            if plan in plans:
+                found.append(self._own_columns(first, len(self.drugs_), drug))
+        return np.array(found, dtype=np.intp)
+
+    def _own_columns(self, first: int, count: int, which: int) -> NDArray[np.intp]:
+        terms = first + count + which * self.n_terms_ + np.arange(self.n_terms_)
+        return np.concatenate([[first + which], terms])
 
     def missing_covariance(self) -> NDArray[np.float64]:
         """Covariance of the base columns of a missing predictor around their imputed value.

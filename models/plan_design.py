@@ -23,7 +23,7 @@ _CHUNK = 8_192  # rows that are weighted at a time: a weighted copy of all would
 
 @dataclass(frozen=True)
 class PlanDesign:
-    """Columns: the base's, then those of each plan, then one a group.
+    """Columns: the base's, then those of each plan and of drugs that plans share, then one a group.
 
     Parameters
     ----------
@@ -31,8 +31,9 @@ class PlanDesign:
         Columns that hold on every plan, the intercept's ones first.
     plans : ndarray of shape (n,)
         Index of each row's plan.
-    own : tuple of ndarray
-        For each plan, the columns of its own terms: the i-th is base column i for rows on that plan.
+    own : tuple of ndarray of shape (k, n_terms)
+        For each plan, k sets of columns (its own; its drug's): the i-th of a set is base column i for rows
+        on that plan.
     groups : ndarray of shape (n,) or None
         Index of each row's group, counted from 0.
     n_groups : int
@@ -41,7 +42,7 @@ class PlanDesign:
     Examples
     --------
     >>> base = np.array([[1.0, 2.0], [1.0, 3.0]])
-    >>> design = PlanDesign(base, np.array([0, 1]), (np.array([2]), np.array([3])))
+    >>> design = PlanDesign(base, np.array([0, 1]), (np.array([[2]]), np.array([[3]])))
     >>> design.times(np.array([1.0, 10.0, 100.0, 1000.0]))
     array([ 121., 1031.])
     """
@@ -67,7 +68,7 @@ class PlanDesign:
         result = np.empty(len(self.base))
         for rows, own in self._parts:
             weights = beta[: self.base.shape[1]].copy()
-            weights[: len(own)] += beta[own]
+            weights[: own.shape[1]] += beta[own].sum(axis=0)
             result[rows] = self.base[rows] @ weights
         if self.groups is not None:
             result += beta[self._first_group :][self.groups]
@@ -79,7 +80,7 @@ class PlanDesign:
         for rows, own in self._parts:
             sums = self.base[rows].T @ values[rows]
             result[: len(sums)] += sums
-            result[own] += sums[: len(own)]
+            result[own] += sums[: own.shape[1]]
         if self.groups is not None:
             result[self._first_group :] = np.bincount(self.groups, values, self.n_groups)
         return result
@@ -90,14 +91,12 @@ class PlanDesign:
         result = np.zeros((self.shape[1], self.shape[1]))
         for rows, own in self._parts:
             inner, across = self._sums(rows, weight)
-            terms = slice(0, len(own))
-            result[:size, :size] += inner
-            result[:size, own] += inner[:, terms]
-            result[own, :size] += inner[terms]
-            result[np.ix_(own, own)] += inner[terms, terms]
-            if across is not None:
-                result[first:, :size] += across
-                result[first:, own] += across[:, terms]
+            sets = [np.arange(size), *own]
+            for a in sets:
+                for b in sets:
+                    result[np.ix_(a, b)] += inner[: len(a), : len(b)]
+                if across is not None:
+                    result[first:, a] += across[:, : len(a)]
         if self.groups is not None:
             result[:first, first:] = result[first:, :first].T
             diagonal = np.arange(first, len(result))
@@ -106,13 +105,13 @@ class PlanDesign:
 
     @property
     def _first_group(self) -> int:
-        return int(self.base.shape[1]) + sum(len(own) for own in self.own)
+        return int(max([self.base.shape[1] - 1, *(own.max() for own in self.own)])) + 1
 
     @cached_property
     def _parts(self) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         """Rows of each plan in pieces, with the plan's own columns."""
         parts = []
-        for plan, own in enumerate(self.own or (np.zeros(0, dtype=np.intp),)):
+        for plan, own in enumerate(self.own or (np.zeros((0, 0), dtype=np.intp),)):
             rows = np.flatnonzero(self.plans == plan) if self.own else np.arange(len(self.base))
             pieces = range(0, len(rows), _CHUNK)
             parts += [(rows[start : start + _CHUNK], own) for start in pieces]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Posterior", "fit_posterior", "solve_map"]
 
 _SHAPE = 1.0  # of the inverse-gamma hyperprior of a block's prior variance: worth two coefficients
-_FREEDOM = 4.0  # of the Student prior: most effects are small, a few are not
+_ERRORS = 2.0  # standard errors above their mode at which intervals take the prior variances
 _INTERCEPT_PRECISION = 1 / 5.0**2  # any prevalence from 0.1 to 99.9 % is open before the data
 _ROUNDS, _TOLERANCE = 60, 5e-3
 _SETTLED = 1e-4  # logits: the next Newton step would be of the size of its square
@@ -50,13 +50,18 @@ def fit_posterior(
     y: NDArray[np.float64],
     blocks: NDArray[np.intp],
     typical: NDArray[np.float64],
+    freedom: NDArray[np.float64],
 ) -> Posterior:
     """Fit a ridge logistic regression and learn the prior scale of each block from the data.
 
-    A coefficient of block k has a Student prior with 4 degrees of freedom and scale s_k, written as
+    A coefficient of block k has a Student prior with f_k degrees of freedom and scale s_k, written as
     N(0, s_k^2 / q) with q drawn for each coefficient, so that a few large effects are not shrunk as
     hard as the many small ones. Scales and q are found by expectation-maximisation on the Laplace
     approximation of the posterior, with an inverse-gamma hyperprior on s_k^2.
+
+    The scales are estimates. The mean is taken at their mode, the covariance at the upper end of what they
+    may be, two standard errors of s_k^2 above it (that of an inverse-gamma distribution with as many
+    coefficients as the block has); taken at the mode too, intervals would be too narrow.
 
     Parameters
     ----------
@@ -67,6 +72,9 @@ def fit_posterior(
         Block of each column, counted from 0; -1 for columns without a block (the intercept).
     typical : ndarray of shape (n_blocks,)
         Scale of each block that the hyperprior holds most likely.
+    freedom : ndarray of shape (n_blocks,)
+        Degrees of freedom of each block's Student prior: 4 for a few large effects among many small ones,
+        fewer where most are nil.
 
     Returns
     -------
@@ -75,7 +83,8 @@ def fit_posterior(
     References
     ----------
     MacKay, Neural Computation 1992;4:448-472 (evidence framework). Gelman et al., Ann Appl Stat
-    2008;2:1360-1383 (Student priors for logistic regression, by EM).
+    2008;2:1360-1383 (Student priors for logistic regression, by EM). Kass and Steffey, J Am Stat Assoc
+    1989;84:717-726 (variance that estimated hyperparameters leave out).
     """
     step = max(1, len(y) // _LARGE)
     sample, observed = design.take(step), y[::step]
@@ -88,9 +97,9 @@ def fit_posterior(
     precision[in_block] = 1 / variances[block]
     mean = np.zeros(design.shape[1])
     for _ in range(_ROUNDS):  # one Newton step a round is enough: both converge together
-        mean, covariance = solve_map(sample, observed, precision, mean, steps=1)
-        square = (mean**2 + np.diag(covariance))[in_block]
-        q = (_FREEDOM + 1) / (_FREEDOM + square / variances[block])
+        mean, hessian = solve_map(sample, observed, precision, mean, steps=1)
+        square = (mean**2 + np.diag(_invert(hessian)))[in_block]
+        q = (freedom[block] + 1) / (freedom[block] + square / variances[block])
         updated = (np.bincount(block, weights=q * square) + 2 * rate) / (sizes + 2 * _SHAPE + 2)
         change = np.log(updated / variances)
         settled = np.max(np.abs(change), initial=0.0) < _TOLERANCE
@@ -98,8 +107,12 @@ def fit_posterior(
         precision[in_block] = q / variances[block]
         if settled:
             break
-    mean, covariance = solve_map(design, y, precision, mean)
-    return Posterior(mean, covariance, np.sqrt(variances))
+    mean, hessian = solve_map(design, y, precision, mean)
+    upper = 1 + _ERRORS / np.sqrt(_SHAPE + sizes / 2)
+    wider = precision.copy()
+    wider[in_block] /= upper[block]
+    hessian[np.diag_indices_from(hessian)] += wider - precision
+    return Posterior(mean, _invert(hessian), np.sqrt(variances))
 
 
 def solve_map(
@@ -109,7 +122,7 @@ def solve_map(
     start: NDArray[np.float64],
     steps: int = 50,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Posterior mode and covariance for given prior precisions, by Newton's method.
+    """Posterior mode and curvature for given prior precisions, by Newton's method.
 
     Parameters
     ----------
@@ -124,8 +137,8 @@ def solve_map(
     Returns
     -------
     mean : ndarray of shape (n_columns,)
-    covariance : ndarray of shape (n_columns, n_columns)
-        Inverse of the negative Hessian at the mode.
+    hessian : ndarray of shape (n_columns, n_columns)
+        Negative second derivative of the log posterior at the mode.
     """
     beta = start
     for _ in range(steps):
@@ -138,4 +151,9 @@ def solve_map(
         beta = beta + move / max(1.0, float(np.abs(move).max()) / 2)  # a damped step far from the mode
         if np.abs(move).max() < _SETTLED:
             break
-    return beta, cho_solve(factor, np.eye(len(beta)))
+    return beta, hessian
+
+
+def _invert(positive: NDArray[np.float64]) -> NDArray[np.float64]:
+    inverse: NDArray[np.float64] = cho_solve(cho_factor(positive), np.eye(len(positive)))
+    return inverse

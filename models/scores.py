@@ -160,6 +160,6 @@ def linear_score(
     """
     weights = np.tile(design_weights[: 1 + len(encoder.sources_)], (len(plan_shares), 1))
     for plan in range(encoder.n_plans_):
-        columns = encoder.plan_columns(plan)
-        weights[plan, : len(columns)] += design_weights[columns]
+        own = design_weights[encoder.plan_columns(plan)].sum(axis=0)
+        weights[plan, : len(own)] += own
     return LinearScore(weights, float(plan_shares @ weights[:, 0]))

@@ -22,16 +22,23 @@ __all__ = ["Uncertainty", "fit_uncertainty"]
 
 _TYPICAL = {
     "main": 0.07,
+    "curve": 0.06,
     "missing": 0.09,
     "plan": 0.3,
-    "curve": 0.06,
-    "plan_term": 0.06,
-    "plan_curve": 0.05,
+    "plan_term": 0.045,
+    "plan_curve": 0.012,
+    "variant": 0.07,
+    "variant_term": 0.01,
+    "variant_curve": 0.005,
     "group": 0.15,
 }
 """Typical size of an effect before the data, in logits (of a predictor: for one standard deviation).
 Published moderators of response are that weak (docs/evidence.md), curves and interactions weaker than main
-effects (effect hierarchy; Chipman, Can J Stat 1996;24:17-36); plans and sites differ by more."""
+effects (effect hierarchy; Chipman, Can J Stat 1996;24:17-36); plans and sites differ by more. Moderators
+of a drug's effect hold for every plan that gives it, nearly."""
+
+_FREEDOM = {"plan_term": 2.0, "plan_curve": 2.0, "variant_term": 2.0, "variant_curve": 2.0}
+"""Degrees of freedom of the Student prior where they are not 4: most interactions are nil, a few are not."""
 
 _MOST_GROUPS = 500  # more have no intercepts of their own: the posterior would be all groups
 
@@ -118,8 +125,10 @@ def fit_uncertainty(train: TrainingSet) -> Uncertainty:
     n_design = len(encoder.blocks_)
     blocks = np.concatenate([encoder.blocks_, np.full(design.shape[1] - n_design, len(BLOCKS))])
     used, compact = np.unique(blocks, return_inverse=True)  # the first is the intercept's, -1
-    typical = np.array([_TYPICAL[name] for name in (*BLOCKS, "group")])[used[1:]]
-    posterior = fit_posterior(design, train.y, compact - 1, typical)
+    names = [(*BLOCKS, "group")[block] for block in used[1:]]
+    typical = np.array([_TYPICAL[name] for name in names])
+    freedom = np.array([_FREEDOM.get(name, 4.0) for name in names])
+    posterior = fit_posterior(design, train.y, compact - 1, typical, freedom)
     shrink = 1.0
     if groups is not None:
         shrink = float(1 / np.sqrt(1 + _ZEGER * posterior.scales[-1] ** 2))
@@ -177,13 +186,11 @@ def _usable_groups(train: TrainingSet) -> NDArray[np.intp] | None:
 def _fold(encoder: EncodePredictors, covariance: NDArray[np.float64], plan: int) -> NDArray[np.float64]:
     """Covariance of the sums of weights that hold on one plan."""
     size = 1 + len(encoder.sources_)
-    if not encoder.n_plans_:
-        return covariance[:size, :size]
-    own = encoder.plan_columns(plan)
-    folded = covariance[:size, :size].copy()
-    folded[:, : len(own)] += covariance[:size, own]
-    folded[: len(own), :] += covariance[own, :size]
-    folded[: len(own), : len(own)] += covariance[np.ix_(own, own)]
+    folded = np.zeros((size, size))
+    sets = [np.arange(size), *(encoder.plan_columns(plan) if encoder.n_plans_ else ())]
+    for a in sets:
+        for b in sets:
+            folded[: len(a), : len(b)] += covariance[np.ix_(a, b)]
     return folded
 
 
@@ -194,10 +201,12 @@ def _fold_contrast(
     size = 1 + len(encoder.sources_)
     folded = np.zeros((size, size))
     if encoder.n_plans_ and plan != encoder.reference_:
-        own, other = encoder.plan_columns(plan), encoder.plan_columns(encoder.reference_)
-        across = covariance[np.ix_(own, other)]
-        both = covariance[np.ix_(own, own)] + covariance[np.ix_(other, other)] - across - across.T
-        folded[: len(own), : len(own)] = both
+        sets = [(1.0, own) for own in encoder.plan_columns(plan)]
+        sets += [(-1.0, other) for other in encoder.plan_columns(encoder.reference_)]
+        terms = slice(0, 1 + encoder.n_terms_)
+        for sign, a in sets:
+            for other_sign, b in sets:
+                folded[terms, terms] += sign * other_sign * covariance[np.ix_(a, b)]
     return folded
 
 

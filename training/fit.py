@@ -144,7 +144,7 @@ def fit_cohort(
     measured = _measure(cohort, validated, landmarks, weights, seed)
     outcomes = measured.outcomes
     response = outcomes["response"]
-    parameters = len(validated.final.model.encoder.blocks_) - 1
+    parameters = validated.final.model.encoder.n_parameters_
     needed = required_sample_size(parameters, response.events / response.patients)
     warnings = [*_warnings(validated, outcomes, needed, parameters), *left_out]
     if measured.durability_report is not None:

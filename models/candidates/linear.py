@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ElasticNet", "Prevalence", "Ridge"]
 
-_FIRST_PLAN_TERM = BLOCKS.index("plan_term")
+_PLAN_TERMS = [k for k, name in enumerate(BLOCKS) if name.startswith(("plan_", "variant_"))]
 
 
 class Prevalence:
@@ -82,7 +82,7 @@ class ElasticNet:
         from sklearn.linear_model import LogisticRegression  # half a second that a service need not wait
 
         encoder = train.inputs.encoder
-        scale = np.where(encoder.blocks_ >= _FIRST_PLAN_TERM, params["plan_term_scale"], 1.0)
+        scale = np.where(np.isin(encoder.blocks_, _PLAN_TERMS), params["plan_term_scale"], 1.0)
         model = LogisticRegression(
             C=params["C"],
             l1_ratio=params["l1_ratio"],

@@ -1,10 +1,15 @@
 """What is learned from training rows, and that nothing is learned later."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from features.cohort import make_cohort
+from features.cohort_file import load_cohort_file
 from features.preprocessing import BLOCKS, EncodePredictors
+from features.simulation import simulate
 from features.splines import restricted_cubic
 from features.tree_columns import expand_for_trees, tree_column_sources
 from models.inputs import Inputs
@@ -121,15 +126,40 @@ def test_weights_folded_by_plan_give_what_the_whole_design_gives() -> None:
     np.testing.assert_allclose(score.logit(Inputs(encoder, rows)), encoder.design(rows) @ weights, atol=1e-10)
 
 
+def test_plans_of_one_drug_share_columns_and_only_they() -> None:
+    file = load_cohort_file(Path("features/cohorts/ketamine_trd.toml"))
+    rows = make_cohort(file, simulate(150, 3).table).rows
+    encoder = EncodePredictors(file).fit(rows)
+    names = [[file.plan_levels[plan] for plan in plans] for plans in encoder.drugs_]
+    assert names == [["esketamine", "esketamine_28mg", "esketamine_monotherapy"]]
+    own = [encoder.plan_columns(plan) for plan in range(encoder.n_plans_)]
+    assert [len(columns) for columns in own] == [1, 2, 2, 2, 1]
+    np.testing.assert_array_equal(own[1][1], own[3][1])
+    design, plans = encoder.design(rows), rows[:, -1].astype(int)
+    for plan, columns in enumerate(own):
+        # Both sets repeat the intercept and the base columns for patients on the plan.
+        repeated = design[plans == plan][:, : 1 + encoder.n_terms_]
+        for which in columns:
+            np.testing.assert_array_equal(design[np.ix_(plans == plan, which)], repeated)
+    shared = own[1][1]
+    np.testing.assert_array_equal(design[np.ix_(np.isin(plans, [0, 4]), shared)], 0)
+    # The drug's columns are sums of its plans' columns: they are no parameters more.
+    np.testing.assert_array_equal(design[:, shared], sum(design[:, own[plan][0]] for plan in (1, 2, 3)))
+    assert encoder.n_parameters_ == design.shape[1] - 1 - len(shared)
+    weights = np.random.default_rng(8).normal(size=design.shape[1])
+    score = linear_score(encoder, weights, np.full(5, 0.2))
+    np.testing.assert_allclose(score.logit(Inputs(encoder, rows)), design @ weights, atol=1e-10)
+
+
 def test_design_columns_and_blocks_belong_together() -> None:
     encoder, rows = fit_encoder(small_cohort().rows), fresh_rows()
     design, blocks = encoder.design(rows), encoder.blocks_
     assert design.shape == (len(rows), len(blocks))
-    assert set(blocks.tolist()) == set(range(-1, len(BLOCKS)))
+    assert set(blocks.tolist()) == {-1, *range(BLOCKS.index("variant"))}  # no two plans give one drug
     np.testing.assert_array_equal(design[:, blocks == -1], 1)
     np.testing.assert_array_equal(design[:, blocks == BLOCKS.index("plan")].sum(axis=1), 1)
     # A patient's terms of the other plan are all 0.
-    other = encoder.plan_columns(1)
+    (other,) = encoder.plan_columns(1)
     np.testing.assert_array_equal(design[np.ix_(rows[:, -1] == 0, other)], 0)
     assert np.isin(blocks[other], [BLOCKS.index(name) for name in ("plan", "plan_term", "plan_curve")]).all()
 
