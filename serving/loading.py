@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from dataclasses import dataclass
@@ -97,8 +98,11 @@ def warm_up(served: Served) -> None:
 
 def import_ahead() -> None:
     """Import what serving needs, while the watcher looks for the model: both take seconds."""
+    gc.disable()  # imports make many objects and no garbage: looking for it takes a tenth of their time
     for name in ("models.scorer", "models.storage", "serving.app", "uvicorn.supervisors", *_SIGNATURES):
         import_module(name)
+    gc.freeze()  # modules live as long as the process: no later search goes through them again
+    gc.enable()
 
 
 def prepare_process() -> None:

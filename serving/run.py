@@ -132,6 +132,7 @@ def make_worker_app(settings: dict[str, Any], folder: str) -> SwappingApp:
         If files of the last good version are no longer there.
     """
     prepare_process()
+    import_ahead()
     from features.errors import ArtefactError
     from serving.settings import Settings
 

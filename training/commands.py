@@ -193,7 +193,7 @@ def demo(
         int, typer.Option("--patients", min=100, help="Simulated patients to train on.")
     ] = 2000,
 ) -> None:
-    """Simulate, fit, promote, serve and ask for one patient's likelihood."""
+    """Simulate, fit, validate, promote, report, serve and ask for one patient's likelihood."""
     from training.demo import run_demo
 
     run_demo(patients)

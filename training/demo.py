@@ -1,4 +1,4 @@
-"""The whole path in one command: simulate, fit, promote, serve, ask for one patient, print the answer."""
+"""The whole path in one command: simulate, fit, validate, promote, report, serve, ask, print the answer."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ from rich.table import Table
 
 from features.cohort import load_cohort
 from features.cohort_file import load_cohort_file
-from features.errors import UserError
+from features.errors import RecordError, UserError
 from features.simulation import simulate
-from models.registry import connect, tracking_uri
+from models.keys import trusted_keys
+from models.record import verify_record
+from models.registry import connect, locate, tracking_uri
 from training.demo_plans import print_plans
 from training.files import write_table
+from training.gates.run import run_promote, run_validate
+from training.report.run import run_report
 from training.run import fit_key, run_fit
-from training.tracking import FIT_KEY_TAG, promote
+from training.tracking import FIT_KEY_TAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -93,20 +97,29 @@ def run_demo(patients: int) -> None:
     console.print(f"{patients} simulated patients: {table}")
     with as_file(files("features") / "cohorts" / "ketamine_trd.toml") as cohort_path:
         file = load_cohort_file(cohort_path)
-        console.rule("2. Fit and validate", align="left")
+        console.rule("2. Fit", align="left")
         version = _earlier(file.name, fit_key(load_cohort(file, str(table)), _SEED, None))
         if version is None:
             version = run_fit(cohort_path, str(table), seed=_SEED, out=_FOLDER / "fit")
         else:
             console.print(f"Version {version} was fitted on these very patients; see {_FOLDER / 'fit'}.")
-    promote(file.name, version)
+        model = f"models:/{file.name}/{version}"
+        console.rule("3. Validate and promote", align="left")
+        if _is_accepted(model):
+            console.print(f"Version {version} has passed its gates; see {_FOLDER / 'validation'}.")
+        elif not run_validate(model, cohort_path, str(table), out=_FOLDER / "validation"):
+            raise UserError(f"version {version} did not pass its gates: it is not promoted and not served")
+    run_promote(model)
     console.print(f"Version {version} is @champion.")
-    console.rule("3. Serve and ask", align="left")
-    with _service(f"models:/{file.name}/{version}") as address:
+    written = run_report(model, _FOLDER / "report")
+    console.print(f"Report: {written.report}; model card: {written.card}")
+    console.rule("4. Serve and ask", align="left")
+    with _service(model) as address:
         print_answer(_ask(f"{address}/v1/predict", EXAMPLE), console)
-        console.rule("4. Compare all plans", align="left")
+        console.rule("5. Compare all plans", align="left")
         print_plans(_ask(f"{address}/v1/plans", {"patient": EXAMPLE["patient"]}), console)
     console.rule("Where to look", align="left")
+    console.print(f"The report: open [bold]{written.report.absolute()}[/bold] in a browser (docs/report.md).")
     console.print(
         "The same service, to try yourself: [bold]make serve[/bold], then POST to /v1/predict or /v1/plans "
         "(docs/api.md)."
@@ -167,6 +180,22 @@ def _tell(value: float | str | bool | None) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return value if isinstance(value, str) else f"{value:g}"
+
+
+def _is_accepted(model: str) -> bool:
+    """Whether a trusted key has signed that this version passed."""
+    located = locate(model)
+    try:
+        verify_record(
+            located.record,
+            trusted=trusted_keys(),
+            name=located.name,
+            version=located.version,
+            digest=located.digest,
+        )
+    except RecordError:
+        return False
+    return True
 
 
 def _earlier(name: str, key: str) -> str | None:

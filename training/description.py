@@ -123,8 +123,7 @@ def _predictor(predictor: Predictor, column: NDArray[np.float64]) -> dict[str, A
 
 def _characteristic(predictor: Predictor, parts: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
     found = {name: _summary(predictor, column) for name, column in parts.items()}
-    _protect(found, ("with endpoint", "without endpoint"))
-    _protect(found, tuple(name for name in found if name not in ("all", "with endpoint", "without endpoint")))
+    _protect({name: part["counts"] for name, part in found.items()})
     return {
         "name": predictor.name,
         "label": predictor.label,
@@ -153,14 +152,30 @@ def _summary(predictor: Predictor, column: NDArray[np.float64]) -> dict[str, Any
     return {"counts": hide_small({level: int((seen == k).sum()) for k, level in enumerate(levels)} | missing)}
 
 
-def _protect(parts: dict[str, dict[str, Any]], names: tuple[str, ...]) -> None:
-    """Hide a count in a second part where it is hidden in only one of parts that add up to all patients."""
-    for level in parts["all"]["counts"]:
-        counts = {name: parts[name]["counts"][level] for name in names if name in parts}
-        seen = {name: n for name, n in counts.items() if isinstance(n, int)}
-        if len(counts) - len(seen) == 1 and any(seen.values()):
-            smallest = min((name for name, n in seen.items() if n), key=seen.__getitem__)
-            parts[smallest]["counts"][level] = None
+def _protect(parts: dict[str, dict[str, Shown]]) -> None:
+    """Hide more counts until none that is hidden is the only one of a sum that the reader knows.
+
+    Sums are those of the levels in each column, whose size is known, and those of the columns that add up to
+    all patients: with and without an endpoint, and the plans.
+    """
+    ends = ("with endpoint", "without endpoint")
+    levels = list(parts["all"])
+    columns = [[(name, level) for level in levels] for name in parts]
+    plans = tuple(name for name in parts if name not in ("all", *ends))
+    sums = columns + [
+        [(name, level) for name in ("all", *names) if name in parts]
+        for names in (ends, plans)
+        for level in levels
+    ]
+    again = True
+    while again:
+        again = False
+        for cells in sums:
+            seen = {(n, k): count for n, k in cells if isinstance(count := parts[n][k], int)}
+            if len(cells) - len(seen) == 1 and seen:
+                name, level = min(seen, key=lambda cell: (seen[cell] == 0, seen[cell]))
+                parts[name][level] = None
+                again = True
 
 
 def _months(cohort: Cohort) -> dict[str, str] | None:

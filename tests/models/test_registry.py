@@ -115,6 +115,21 @@ def test_a_version_is_found_by_alias_and_by_number_and_checked(store: str, tmp_p
         load_located(locate("models:/small@champion"))
 
 
+def test_a_version_that_is_known_is_not_fetched_again(store: str, tmp_path: Path) -> None:
+    digest = save_model(care_model("ridge"), tmp_path / "files")
+    register(tmp_path / "files", {DIGEST_TAG: digest})
+    (tmp_path / "copies").mkdir()
+    first = locate("models:/small@champion", into=tmp_path / "copies")
+    assert first.folder.is_relative_to(tmp_path / "copies")
+    shutil.rmtree(tmp_path / "artifacts")  # a copy needs nobody
+    load_located(first)
+    assert locate("models:/small@champion", known=first, into=tmp_path / "copies") is first
+    # Validated since: the record is another one, so that all is looked at anew.
+    connect().set_model_version_tag("small", "1", "validation_record", "{}")
+    with pytest.raises(ArtefactError, match=r"cannot be fetched|holds no model"):
+        load_located(locate("models:/small@champion", known=first, into=tmp_path / "copies"))
+
+
 def test_a_version_without_a_digest_is_refused(store: str, tmp_path: Path) -> None:
     save_model(care_model("ridge"), tmp_path / "files")
     register(tmp_path / "files", {})

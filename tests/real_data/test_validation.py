@@ -24,8 +24,11 @@ def test_thp_holds_out_each_of_its_forty_clusters() -> None:
     # About twenty patients each: hardly a cluster says anything by itself, all of them together do.
     assert sum(bool(unit.metrics) for unit in found.units) < 20
     assert "40 groups by uc" in found.how
-    assert found.metrics["auroc"].low > 0.55
-    assert 0.7 < found.metrics["calibration_slope"].value < 1.4
+    assert "all units together, since only 2 of 40 have at least 10" in found.how
+    # Better than the prevalence. Whole clusters were put on one plan: ranking within one cannot use it.
+    assert found.metrics["log_loss"].value < 0.64
+    assert found.metrics["auroc"].low > 0.5
+    assert 0.6 < found.metrics["calibration_slope"].value < 1.4
     for unit in found.units:
         if not unit.metrics:
             assert min(unit.events, unit.patients - unit.events) < 10

@@ -34,9 +34,9 @@ _SHOWN: Final = 0.60  # lower end of the interval: below, it may be chance
 def find_separating(columns: Sequence[Column], trial: Trial) -> Iterator[Finding]:
     """Find predictors that alone separate responders from others far better than is plausible.
 
-    Severe if the lower end of the interval (`Trial.interval`) is above 0.70 and the figure 0.10 above the
-    upper quartile of the other predictors: the quartile, since several leaks must not hide each other. Of a
-    later predictor, which rightly tells much, if the lower end is above 0.95.
+    Severe if the lower end of the interval (`Trial.interval`) is above 0.70; of a later predictor, which
+    rightly tells much, above 0.95. A notice if it is above 0.60 and the figure 0.10 above the upper quartile
+    of the other predictors.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def find_separating(columns: Sequence[Column], trial: Trial) -> Iterator[Finding
         plausible = _PLAUSIBLE_LATER if column.later else _PLAUSIBLE
         rest = _rest(column, columns, found)
         # Of a later score that is merely good there is nothing to say: that is why it is measured.
-        worth_saying = plausible if column.later else max(_NOTABLE, rest + _MARGIN)
+        worth_saying = plausible if column.later else min(max(_NOTABLE, rest + _MARGIN), plausible)
         if not separation.auroc > worth_saying:  # NaN without a pair to compare
             continue
         figure = trial.interval(separation, len(columns))

@@ -129,7 +129,7 @@ def _hold(gate: Gate, outcome: str, target: _Target) -> Judged:
 
 def _verdict(gate: Gate, target: _Target) -> tuple[Verdict, str]:
     estimate = target.estimate
-    judged = {"lower": estimate.low, "estimate": estimate.value, "upper": estimate.high}[gate.judged_on]
+    judged = _end(gate, estimate)
     if math.isnan(judged) or math.isnan(estimate.value):
         return TOO_LITTLE, target.reason or f"{gate.metric} is not defined here"
     if target.rarer is not None and target.rarer < gate.minimum_events:
@@ -155,7 +155,7 @@ def _targets(gate: Gate, outcome: OutcomeValidation) -> Iterator[_Target]:
         found = outcome.champion.get(gate.metric, _NOTHING)
         yield _Target("against the champion", found, rarer, "no other champion" if absent else "", absent)
     elif gate.metric == "net_benefit_gain":
-        yield _least_gain(gate, outcome, rarer)
+        yield _worst_gain(gate, outcome, rarer)
     elif gate.metric == "coverage":
         found = outcome.coverage or _NOTHING
         yield _Target("all", found, rarer, "it cannot be measured here", outcome.coverage is None)
@@ -185,20 +185,26 @@ def _new_unit(gate: Gate, outcome: OutcomeValidation) -> _Target:
     return _Target("a new site", _NOTHING, None, why, absent=tried is None)
 
 
-def _least_gain(gate: Gate, outcome: OutcomeValidation, rarer: int) -> _Target:
-    """Threshold of the clinical range at which the judged end is lowest."""
+def _worst_gain(gate: Gate, outcome: OutcomeValidation, rarer: int) -> _Target:
+    """Threshold of the clinical range at which the verdict is worst, and then the judged end lowest."""
     low, high = outcome.thresholds
     gain = outcome.net_benefit["gain"]
     points = [
-        (Estimate(*values), f"at the threshold {at:.2f}")
+        _Target("all", Estimate(*values), rarer, f"at the threshold {at:.3g}")
         for at, *values in zip(gain.at, gain.value, gain.low, gain.high, strict=True)
         if low <= at <= high
     ]
-    if not points:
-        return _Target("all", _NOTHING, rarer, f"no threshold between {low:g} and {high:g} was measured")
-    end = {"lower": "low", "estimate": "value", "upper": "high"}[gate.judged_on]
-    worst = min(points, key=lambda point: _or_lowest(getattr(point[0], end)))
-    return _Target("all", worst[0], rarer, worst[1])
+    nothing = _Target("all", _NOTHING, rarer, f"no threshold between {low:g} and {high:g} was measured")
+
+    def goodness(point: _Target) -> tuple[int, float]:
+        verdict = _verdict(gate, point)[0]
+        return (FAILS, TOO_LITTLE, PASSES).index(verdict), _or_lowest(_end(gate, point.estimate))
+
+    return min(points, key=goodness, default=nothing)
+
+
+def _end(gate: Gate, estimate: Estimate) -> float:
+    return {"lower": estimate.low, "estimate": estimate.value, "upper": estimate.high}[gate.judged_on]
 
 
 def _or_lowest(value: float) -> float:

@@ -31,7 +31,7 @@ class Row:
     note : str
         Shown between label and plot: patients and events.
     instead : str
-        Shown in place of the figures: why there are none.
+        Shown in place of the figures: why there are none; what is said of a heading.
     kind : {"plain", "summary", "prediction", "heading"}
     """
 
@@ -95,7 +95,7 @@ def draw_forest(
     said = "; ".join(
         f"{row.label}: {row.instead or say(row.estimate, digits, scale)}"
         for row in rows
-        if row.kind != "heading"
+        if row.instead or row.estimate
     )
     return plot.finish(key, title, f"{said}.")
 
@@ -191,6 +191,7 @@ def _add_row(plot: Plot, y: int, row: Row, scale: float, digits: int) -> None:
     middle = plot.py(y) + 4
     if row.kind == "heading":
         plot.write(8, middle, _cut(row.label), "head-text")
+        plot.write(plot.width - 8, middle, row.instead, "muted", "end")
         return
     strong = row.kind in ("summary", "prediction")
     plot.write(8 if strong else 16, middle, _cut(row.label), "head-text" if strong else "label")

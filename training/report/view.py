@@ -92,6 +92,7 @@ def build_view(m: Material, study: Study, specified: tuple[Specified, ...] | Non
         "poor_input": POOR_INPUT,
         "record": m.record,
         "gates": _gates(m),
+        "whys": {gate["name"].replace("_", " "): gate["why"] for gate in m.verdicts},
         "checks": _checks(validation),
         "flows": show_flow(m),
         "outcomes": show_outcomes(m),
@@ -193,11 +194,10 @@ def _gates(m: Material) -> Table | None:
                 say(figure, 3) if is_defined(figure) else "",
                 str(gate.get("bound", "")),
                 f"{gate.get('verdict', '')}{accepted}",
-                str(gate.get("why") or ""),
             ]
         )
-    head = ["Gate", "Outcome", "For", "Figure (95 % interval)", "Bound", "Verdict", "Why this gate"]
-    return Table("Gates of the last validation", head, rows, wide=True) if rows else None
+    head = ["Gate", "Outcome", "For", "Figure (95 % interval)", "Bound", "Verdict"]
+    return Table("Gates of the last validation", head, rows) if rows else None
 
 
 def _checks(validation: Mapping[str, Any] | None) -> Table | None:
@@ -222,7 +222,7 @@ def tabulate_terms(found: Specified, part: LinearPart | TreePart) -> Table | Non
         [
             term.label,
             term.rule,
-            *(f"{weight:.6f}" for weight in term.weights),
+            *(f"{weight:.6f}" if weight else "0" for weight in term.weights),
             term.given,
             f"{term.value:.5f}",
             f"{term.product:.6f}",

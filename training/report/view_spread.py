@@ -83,7 +83,7 @@ def _show_units_of(outcome: str, design: Plain, metric: str) -> Figure:
             f"{unit['events']} / {unit['patients']}",
             "" if is_defined(unit["metrics"].get(metric)) else "too few patients",
         )
-        for unit in design["units"]
+        for unit in sorted(design["units"], key=lambda unit: str(unit["name"]))
     ]
     if is_defined(design["summary"].get(metric)):
         rows.append(Row("Mean (random effects)", design["summary"][metric], kind="summary"))
@@ -111,8 +111,9 @@ def _show_subgroups_of(outcome: str, found: Plain, metric: str, labels: Mapping[
     rows = [Row("All patients", overall, kind="summary")] if is_defined(overall) else []
     for group in found["subgroups"]:
         p = group["heterogeneity"].get(metric)
-        tested = f"  (heterogeneity {_say_p(p)})" if p is not None else ""
-        rows.append(Row(f"{labels.get(group['predictor'], group['predictor'])}{tested}", kind="heading"))
+        tested = f"heterogeneity {_say_p(p)}" if p is not None else ""
+        label = labels.get(group["predictor"], group["predictor"])
+        rows.append(Row(label, instead=tested, kind="heading"))
         rows += [_row(member, metric) for member in group["members"]]
     return Figure(
         draw_forest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -21,8 +22,6 @@ from training.validation.results import Design
 from training.validation.units import FEWEST_OF_CLASS, measure_unit, summarise_units
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
 
     from features.cohort import Cohort
@@ -200,7 +199,10 @@ def hold_out_periods(cohort: Cohort, patients: Patients) -> HeldOut | None:
 
 
 def plan_design(
-    patients: Patients, held: HeldOut, seed: int, candidates: str | Mapping[str, str] | None
+    patients: Patients,
+    held: HeldOut,
+    seed: int,
+    candidates: str | Mapping[str, str] | Sequence[Mapping[str, str]] | None,
 ) -> Work[pd.DataFrame | str]:
     """Make the fits of a design.
 
@@ -209,8 +211,8 @@ def plan_design(
     patients : Patients
     held : HeldOut
     seed : int
-    candidates : str, mapping of str to str, or None
-        To use in every fit; None searches over all.
+    candidates : str, mapping of str to str, sequence of such mappings, or None
+        To use in every fit, or in each (all folds of a repeat, then of the next); None searches over all.
 
     Returns
     -------
@@ -218,10 +220,11 @@ def plan_design(
         Whose result is the table of `training.cross_validation.Validated.out_of_fold`, or a sentence that
         says why a fold could not be learned from; for `measure_design`.
     """
+    tasks = [(r, f, split) for r, splits in enumerate(held.splits) for f, split in enumerate(splits)]
+    each = isinstance(candidates, Sequence) and not isinstance(candidates, str)
+    choices: Sequence[Any] = candidates if each else [candidates] * len(tasks)
     jobs: list[Any] = [
-        delayed(_try_fold)(patients, seed, candidates, repeat, fold, split)
-        for repeat, splits in enumerate(held.splits)
-        for fold, split in enumerate(splits)
+        delayed(_try_fold)(patients, seed, choice, *task) for choice, task in zip(choices, tasks, strict=True)
     ]
     return Work(jobs, lambda folds: _join(folds, held.how))
 
@@ -286,11 +289,12 @@ def _measure(held: HeldOut, patients: Patients, table: pd.DataFrame, seed: int) 
 
 def _tell_units(units: int, large: int, summarised: bool) -> str:
     """Say which units have figures of their own."""
-    small = f"fewer than {FEWEST_OF_CLASS} patients with or without the outcome"
+    enough = f"at least {FEWEST_OF_CLASS} patients with and without the outcome"
+    within = "; AUROC and slope compare patients of one unit"
     if not summarised:
-        return f"; all held-out patients together: only {large} of {units} units do not have {small}"
-    left = f"; {units - large} units with {small} are not in the summary" if large < units else ""
-    return f"; random-effects summary over {large} units (REML, Hartung-Knapp){left}"
+        return f"{within}; all units together, since only {large} of {units} have {enough}"
+    left = f", those with {enough} of {units}" if large < units else ""
+    return f"{within}; random-effects summary (REML, Hartung-Knapp) over {large} units{left}"
 
 
 def _try_fold(*arguments: Any) -> Fold | str:

@@ -231,8 +231,8 @@ class OutcomeValidation:
     histogram : mapping of str to tuple of int
         `with` and `without` the outcome: patients in each of 20 equal bins of predicted probability.
     net_benefit : mapping of str to Curve
-        `model`, `all`, `none`; `avoided`: interventions avoided per 100 patients; `gain`: of the model over the
-        better of all and none, paired; each by threshold.
+        `model`, `all`, `none`; `avoided`: interventions avoided per 100 patients; `gain`: of the model over
+        the better of all and none, paired; each by threshold.
     thresholds : tuple of float
         Clinical range (low, high) in which net benefit is judged.
     coverage : Estimate or None

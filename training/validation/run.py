@@ -35,7 +35,7 @@ from training.validation.results import OutcomeValidation, Validation
 from training.validation.version import Version, read_champion, read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
@@ -173,13 +173,12 @@ def _validate_procedure(task: _Task, pool: Pool) -> _Found:
     version, patients, seed = task.version, task.patients, task.seed
     model, fixed = version.model.baseline, version.candidate_fixed
     candidates = candidates_of(model)
-    # A search over all candidates takes ten times as long as one candidate: once is enough then.
-    nested = _say_search(hold_out_folds(patients, seed, 1 if fixed is None else REPEATS), fixed)
+    nested, chosen = _plan_nested(task)
     possible = (hold_out_groups(task.cohort, patients), hold_out_periods(task.cohort, patients))
     others = {held.key: held for held in possible if held is not None}
     fits: dict[str, Work[Any]] = {
         "reproduced": plan_reproduction(version.model, task.cohort, version.seed, fixed),
-        nested.key: plan_design(patients, nested, seed, fixed),
+        nested.key: plan_design(patients, nested, seed, chosen),
         **{key: plan_design(patients, held, seed, candidates) for key, held in others.items()},
         "learning": plan_learning(patients, candidates, seed),
         "instability": plan_instability(patients, model, seed),
@@ -252,11 +251,19 @@ def _assemble(name: str, version: Version, found: _Found) -> OutcomeValidation:
     )
 
 
-def _say_search(held: HeldOut, fixed: str | None) -> HeldOut:
-    what = (
-        "the search over all candidates too" if fixed is None else f"candidate {fixed}, as the fit was told"
-    )
-    return replace(held, how=f"{held.how}, {what}")
+def _plan_nested(task: _Task) -> tuple[HeldOut, str | Sequence[Mapping[str, str]] | None]:
+    """Give the folds of nested cross-validation, and the candidates to use in them."""
+    version, fixed = task.version, task.version.candidate_fixed
+    held = hold_out_folds(task.patients, task.seed, REPEATS)
+    if fixed is not None:
+        return replace(held, how=f"{held.how}, candidate {fixed}, as the fit was told"), fixed
+    if task.seed == version.seed and len(version.winners) == sum(map(len, held.splits)):
+        # What the search chose in these very folds was learned from their training patients alone. The same
+        # search would take seven times as long to say the same.
+        how = f"{held.how}; candidates are what the search of the fit chose in these very folds"
+        return replace(held, how=how), version.winners
+    once = hold_out_folds(task.patients, task.seed, 1)
+    return replace(once, how=f"{once.how}, the search over all candidates too"), None
 
 
 def _one(function: Any, *arguments: Any) -> Work[Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from features.errors import RegistryError, UserError
 from models.registry import connect, load_located, locate
+from models.response_model import OUTCOMES
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -34,6 +37,8 @@ class Version:
         Of the fit.
     candidate_fixed : str or None
         Candidate that the fit was told to use.
+    winners : tuple of mapping of str to str
+        What the search chose, by outcome, in each outer fold of the fit: all of a repeat, then of the next.
     """
 
     located: Located
@@ -42,6 +47,7 @@ class Version:
     data_digest: str
     seed: int
     candidate_fixed: str | None
+    winners: tuple[Mapping[str, str], ...]
 
 
 def read_version(uri: str) -> Version:
@@ -109,10 +115,22 @@ def _read(located: Located, client: MlflowClient) -> Version:
         run = client.get_run(str(client.get_model_version(located.name, located.version).run_id))
         digest, seed = run.data.tags["data_digest"], int(run.data.params["seed"])
         fixed = run.data.params["candidate_fixed"]
+        outcomes = _load_metrics(str(run.info.run_id))["outcomes"]
+        folds = {name: outcomes[name]["candidate_in_each_fold"] for name in OUTCOMES}
     except Exception as exc:  # MLflow raises its own errors; a run of another program lacks the keys
         raise RegistryError(
             f"the run of version {located.version} of {located.name} does not say how it was fitted; "
             "fit it again"
         ) from exc
     run_id = str(run.info.run_id)
-    return Version(located, model, run_id, digest, seed, None if fixed == "none" else fixed)
+    winners = tuple(dict(zip(folds, chosen, strict=True)) for chosen in zip(*folds.values(), strict=True))
+    return Version(located, model, run_id, digest, seed, None if fixed == "none" else fixed, winners)
+
+
+def _load_metrics(run_id: str) -> dict[str, Any]:
+    import mlflow
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's notes on its own internals
+        found: dict[str, Any] = mlflow.artifacts.load_dict(f"runs:/{run_id}/metrics.json")
+    return found

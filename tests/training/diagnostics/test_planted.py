@@ -44,6 +44,22 @@ def test_planted_fault_is_found_and_named(make: Callable[[], Planted], expected:
     assert {name.split(":")[1] for name in severe} == {expected[0].split(":")[1]}
 
 
+def test_leaks_do_not_hide_each_other() -> None:
+    case = planted.noisy_copy(4.0, complete=True)
+    copies = [case.table["inventory"] + shift for shift in range(3)]
+    for number, values in enumerate(copies):
+        case = planted.with_column(case, f"other_{number}", values)
+    # Four leaks, and hardly another predictor to compare them with.
+    few = case.text.split("[predictors.")
+    kept = [part for part in few if part.startswith(("inventory", "other_", "sex"))]
+    text = "[predictors.".join(
+        [few[0].replace('[landmarks]\norder = ["baseline", "day_1", "week_2"]', ""), *kept]
+    )
+    found = Planted(text, case.table).findings()
+    accused = {f.where for f in found if f.check == "separates_outcome" and f.severe}
+    assert accused == {"inventory", "other_0", "other_1", "other_2"}
+
+
 def test_findings_tell_no_patients_values() -> None:
     for make in (planted.week_4_at_baseline, planted.record_number, planted.duplicated):
         case = make()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -101,12 +102,14 @@ def stopped_by(place: Place) -> set[str]:
 
 
 def register(model: CareModel, like: str, scratch: Path) -> str:
-    """Register files as a version beside the run of another one, as whoever can write to the registry can."""
-    client = connect()
+    """Register a version whose files were swapped in, as whoever can write to the registry can."""
+    client, good = connect(), locate(f"models:/{NAME}/{like}")
+    copy = shutil.copytree(good.folder.parents[1], scratch / "logged")
+    shutil.rmtree(copy / "data" / FOLDER)
+    digest = save_model(model, copy / "data" / FOLDER)
     run_id = str(client.get_model_version(NAME, like).run_id)
-    digest = save_model(model, scratch / "data" / FOLDER)
-    place = f"made-by-hand-{digest[:8]}"
-    client.log_artifacts(run_id, str(scratch), place)
+    place = f"made-by-hand-{scratch.name}"
+    client.log_artifacts(run_id, str(copy), place)
     source = f"{client.get_run(run_id).info.artifact_uri}/{place}"
     return str(client.create_model_version(NAME, source, run_id, tags={DIGEST_TAG: digest}).version)
 

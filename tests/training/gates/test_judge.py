@@ -173,10 +173,14 @@ def test_net_benefit_is_judged_at_the_worst_threshold_of_the_clinical_range() ->
     found = one(gate)
     # 0.1 and 0.7 are worse, and outside the range of 0.2 to 0.6.
     assert found.estimate == Estimate(0.03, -0.01, 0.07)
-    assert (found.verdict, "at the threshold 0.50" in found.reason) == (TOO_LITTLE, True)
+    assert (found.verdict, "at the threshold 0.5" in found.reason) == (TOO_LITTLE, True)
     assert one(replace(gate, judged_on="estimate")).estimate.value == 0.02
-    wide = one(gate, make_outcome(thresholds=(0.05, 0.6)))
-    assert (wide.verdict, wide.estimate.value) == (FAILS, -0.3)
+    outside = one(gate, make_outcome(thresholds=(0.05, 0.6)))
+    assert (outside.verdict, outside.estimate.value) == (FAILS, -0.3)
+    # A threshold at which it fails is worse than one at which the estimate is lower and nothing can be said.
+    wide = replace(GAIN, value=(0, -0.02, -0.05, 0), low=(-1,) * 4, high=(0, -0.01, 0.1, 0))
+    worst = one(replace(gate, judged_on="estimate"), make_outcome(net_benefit={"gain": wide}))
+    assert (worst.verdict, worst.estimate.value) == (FAILS, -0.02)
     undefined = replace(GAIN, low=(nan,) * 4)
     assert one(gate, make_outcome(net_benefit={"gain": undefined})).verdict == TOO_LITTLE
     nowhere = one(gate, make_outcome(thresholds=(0.32, 0.35)))
@@ -217,7 +221,7 @@ BAD: dict[str, tuple[OutcomeValidation, set[str]]] = {
         {"slope_not_too_steep"},
     ),
     "useless": (
-        make_outcome(net_benefit={"gain": replace(GAIN, low=(-0.1,) * 4, high=(-0.05,) * 4)}),
+        make_outcome(net_benefit={"gain": replace(GAIN, value=(0, -0.07, 0, 0), high=(0, -0.05, 0, 0))}),
         {"net_benefit"},
     ),
     "one subgroup ranked the wrong way": (

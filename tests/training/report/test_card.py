@@ -13,14 +13,14 @@ from training.report.card import NAMESPACE, make_card, write_xml
 from training.report.material import Material, gather
 from training.report.study import Study
 
-# Written down from the schema (coalition-for-health-ai/mc-schema, v0.2/schema.xsd of 2025-10-28), by hand: children
-# in their order, without those that may be absent and are not written.
+# Written down by hand from the schema (coalition-for-health-ai/mc-schema, v0.2/schema.xsd of 2025-10-28):
+# children in their order, without those that may be absent and are not written.
 KEY_METRIC = (
     "MetricGoal Results Interpretation TestType TestingDataDescription ValidationProcessAndJustification"
 )
 CHILDREN = {
-    "AppliedModelCard": "BasicInfo ReleaseInfo ModelSummary UsesAndDirections Warnings TrustIngredients KeyMetrics "
-    "Resources Bibliography",
+    "AppliedModelCard": "BasicInfo ReleaseInfo ModelSummary UsesAndDirections Warnings TrustIngredients "
+    "KeyMetrics Resources Bibliography",
     "BasicInfo": "ModelName ModelDeveloper DeveloperContact",
     "ReleaseInfo": "ReleaseStage ReleaseDate ReleaseVersion GlobalAvailability RegulatoryApproval",
     "ModelSummary": "Summary Keywords",

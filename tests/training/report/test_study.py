@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.house.repository import ROOT
 from training.report.checklists import list_questions, read_checklist
 from training.report.facts import FACTS
 from training.report.ratings import RULES
@@ -71,3 +72,13 @@ def test_checklists_name_only_what_there_is() -> None:
 def test_every_item_can_be_answered() -> None:
     for item in read_checklist("tripod_ai.toml"):
         assert item.get("facts") or item.get("study"), item["number"]
+
+
+def test_documentation_names_every_field_and_its_example_is_accepted() -> None:
+    text = (ROOT / "docs" / "report.md").read_text(encoding="utf-8")
+    for name in list_fields():
+        assert f"`{name.partition('.')[2]}`" in text, name
+    example = text.split("```toml\n")[1].split("```")[0]
+    study = parse_study(example, "docs/report.md", list_questions())
+    assert study.probast["development 1.1"][0] == "probably yes"
+    assert study.keywords == ("depression", "ketamine")

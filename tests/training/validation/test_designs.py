@@ -73,7 +73,7 @@ def test_many_groups_are_held_out_in_batches_of_whole_groups() -> None:
     assert found.units == ()
     assert not found.summary
     assert found.patients == len(people.known)
-    assert "all held-out patients together: only 0 of 100 units" in found.how
+    assert "all units together, since only 0 of 100 have at least 10" in found.how
 
 
 def test_two_groups_cannot_be_held_out_and_the_design_says_why() -> None:

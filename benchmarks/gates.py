@@ -1,0 +1,184 @@
+"""How often a model without skill passes the gates, and how often their intervals hold the truth.
+
+Each of 200 simulated cohorts is validated twice, with the candidate fixed to the elastic net: as it is, and
+with its outcomes shuffled within each plan, so that nothing but the plan tells them. The figures that gates
+are judged on come from the first design, as `validate` makes them. Checks of files, sites held out and a
+champion, which a model without skill may well pass, are taken as passed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from joblib import Parallel, delayed, parallel_config
+from rich.table import Table
+
+from benchmarks.simulated import cohort, fresh
+from features.errors import TrainingDataError
+from models.response_model import OUTCOMES
+from training.bootstrap import draw_weights
+from training.cross_validation import fit_model
+from training.gates.gate import CHECKS, Gates
+from training.gates.judge import judge, passed
+from training.gates.parser import load_gates
+from training.metrics import METRICS, Predicted
+from training.patients import Patients
+from training.validation.designs import hold_out_folds, measure_design, plan_design
+from training.validation.first_design import measure_first
+from training.validation.results import OutcomeValidation, Validation
+from training.validation.run import THRESHOLDS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from rich.console import Console
+
+    from features.cohort import Cohort
+
+__all__ = ["run"]
+
+_COHORTS: Final = 200
+_SIZE: Final = 500
+_CANDIDATE: Final = "elastic_net"
+_POPULATIONS: Final = ("all", "subgroups")
+"""For whom the gates are judged here."""
+_AIM: Final = (0.92, 0.98)
+
+
+def run(console: Console) -> dict[str, Any]:
+    """Validate 200 cohorts with and without skill."""
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        rows = Parallel(n_jobs=-1)(delayed(_measure)(1000 + seed) for seed in range(_COHORTS))
+    blind = [row["blind"] for row in rows]
+    skill_shown = [row["skill shown"] for row in rows]
+    result = {
+        "cohorts": len(rows),
+        "patients": _SIZE,
+        "candidate": _CANDIDATE,
+        "without skill, passed": int(sum(blind)),
+        "without skill, skill gate of an outcome passed": int(np.sum(skill_shown)),
+        "with skill, passed": int(sum(row["passed"] for row in rows)),
+        "covered": {name: _covered(rows, name) for name in OUTCOMES},
+    }
+    _show(console, result)
+    return result
+
+
+def _measure(seed: int) -> dict[str, Any]:
+    made = cohort(_SIZE, seed)
+    gates = _judged_gates()
+    rng = np.random.default_rng(seed)
+    shuffled = _validate(_shuffle(made, rng), seed)
+    validated = _validate(made, seed)
+    judged = judge(shuffled, gates)
+    return {
+        "blind": passed(judged),
+        "skill shown": [one.accepted for one in judged if one.gate.name == "skill"],
+        "passed": passed(judge(validated, gates)),
+        "intervals": {
+            name: {key: (e.low, e.high) for key, e in validated.outcomes[name].designs[0].metrics.items()}
+            for name in OUTCOMES
+        },
+        "large": _large_sample(made, seed),
+    }
+
+
+def _judged_gates() -> Gates:
+    gates = load_gates(None)
+    return replace(gates, gates=tuple(g for g in gates.gates if g.population in _POPULATIONS))
+
+
+def _shuffle(made: Cohort, rng: np.random.Generator) -> Cohort:
+    """Shuffle the outcomes of the patients with an endpoint, within each plan."""
+    response, remission = made.response.copy(), made.remission.copy()
+    known = np.flatnonzero(~np.isnan(made.response))
+    for plan in np.unique(made.rows[known, -1]):
+        members = known[made.rows[known, -1] == plan]
+        drawn = rng.permutation(members)
+        response[members], remission[members] = made.response[drawn], made.remission[drawn]
+    return replace(made, response=response, remission=remission)
+
+
+def _validate(made: Cohort, seed: int) -> Validation:
+    """The first design of `validate`, on one core, and what gates are judged on."""
+    patients = Patients.from_cohort(made)
+    known = patients.known
+    weights = draw_weights(len(known), None if patients.groups is None else patients.groups[known], seed)
+    held = hold_out_folds(patients, seed, 1)
+    work = plan_design(patients, held, seed, _CANDIDATE)
+    table = work.finish([job(*arguments, **options) for job, arguments, options in work.jobs])
+    designs = measure_design(held, patients, table, seed)
+    if isinstance(table, str):
+        raise TrainingDataError(table)
+    outcomes = {}
+    for name in OUTCOMES:
+        first = measure_first(made, name, table[table["outcome"] == name], weights, THRESHOLDS[name])
+        outcomes[name] = OutcomeValidation(
+            designs=(designs[name],),
+            candidate=_CANDIDATE,
+            calibration=first.calibration,
+            histogram=first.histogram,
+            net_benefit=first.net_benefit,
+            thresholds=THRESHOLDS[name],
+            coverage=first.coverage,
+            subgroups=first.subgroups,
+        )
+    so = dict.fromkeys(CHECKS, (True, "not the subject here"))
+    return Validation({}, {}, "", True, so, outcomes, seed=seed)
+
+
+def _large_sample(made: Cohort, seed: int) -> dict[str, dict[str, float]]:
+    """Figures in 20,000 fresh patients of new sites, of a model learned from one fold's patients."""
+    patients = Patients.from_cohort(made)
+    rows, _ = hold_out_folds(patients, seed, 1).splits[0][0]
+    train = patients.take(rows)
+    model = fit_model(train, seed, _CANDIDATE).model
+    people = fresh()
+    inputs = model.inputs(people.clinic)
+    once = np.ones(len(people.clinic))
+    nothing = np.zeros(len(once), dtype=np.intp)
+    found = {}
+    for name in OUTCOMES:
+        y = people.observed[name]
+        floor = _floor(train, people.clinic, name)
+        data = Predicted(y, model.outcomes[name].probability(inputs), floor, nothing)
+        found[name] = {key: float(metric(data, once)) for key, metric in METRICS.items()}
+    return found
+
+
+def _floor(train: Patients, rows: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    prevalence = fit_model(train, 0, "prevalence").model
+    return prevalence.outcomes[name].probability(prevalence.inputs(rows))
+
+
+def _covered(rows: list[dict[str, Any]], outcome: str) -> dict[str, dict[str, float]]:
+    """Share of intervals that hold the mean large-sample value of the procedure."""
+    found = {}
+    for metric in METRICS:
+        truth = float(np.nanmean([row["large"][outcome][metric] for row in rows]))
+        intervals = np.array([row["intervals"][outcome][metric] for row in rows])
+        defined = intervals[~np.isnan(intervals).any(axis=1)]
+        inside = (defined[:, 0] <= truth) & (truth <= defined[:, 1])
+        found[metric] = {"truth": truth, "covered": float(inside.mean()), "intervals": len(defined)}
+    return found
+
+
+def _show(console: Console, result: dict[str, Any]) -> None:
+    cohorts = result["cohorts"]
+    console.print(
+        f"{cohorts} cohorts of {result['patients']} patients, candidate {result['candidate']}\n"
+        f"without skill {result['without skill, passed']} passed the gates; aim: at most 5 %\n"
+        f"with the skill of the simulated predictors {result['with skill, passed']} passed"
+    )
+    low, high = _AIM
+    table = Table(title=f"95 % intervals that hold the large-sample value; aim {low:.0%} to {high:.0%}")
+    for column in ("figure", *(f"{name}: {what}" for name in OUTCOMES for what in ("value", "covered"))):
+        table.add_column(column, justify="right")
+    for metric in METRICS:
+        cells = []
+        for name in OUTCOMES:
+            one = result["covered"][name][metric]
+            cells += [f"{one['truth']:.3f}", f"{one['covered']:.3f} of {one['intervals']}"]
+        table.add_row(metric, *cells)
+    console.print(table)
