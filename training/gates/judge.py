@@ -157,8 +157,9 @@ def _targets(gate: Gate, outcome: OutcomeValidation) -> Iterator[_Target]:
     elif gate.metric == "net_benefit_gain":
         yield _worst_gain(gate, outcome, rarer)
     elif gate.metric == "coverage":
-        found = outcome.coverage or _NOTHING
-        yield _Target("all", found, rarer, "it cannot be measured here", outcome.coverage is None)
+        absent = outcome.coverage is None
+        why = "it cannot be measured here" if absent else ""
+        yield _Target("all", outcome.coverage or _NOTHING, rarer, why, absent)
     else:
         yield _Target("all", first.metrics.get(gate.metric, _NOTHING), rarer)
 

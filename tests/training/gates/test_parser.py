@@ -39,12 +39,14 @@ def test_what_must_be_gated_is_gated() -> None:
         ("coverage", "all"),
         *((name, "check") for name in CHECKS),
     }
-    # Nothing that is asked of everybody is excused for want of data, or of a measurement.
-    assert not [
+    # Nothing that is asked of all patients is excused for want of data, or of a measurement: but for
+    # remission, which is too rare to show skill in most cohorts.
+    excused = [
         gate.name
         for gate in load_gates().gates
         if gate.population in ("all", "check") and (gate.too_little_passes or gate.absent_passes)
     ]
+    assert excused == ["skill_remission"]
 
 
 def test_every_shipped_gate_stands_in_the_docs_with_its_bound() -> None:
