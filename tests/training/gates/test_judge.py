@@ -204,6 +204,20 @@ def test_without_any_gate_nothing_vouches() -> None:
     assert not passed(())
 
 
+@pytest.mark.parametrize(
+    ("skill", "gates"),
+    [
+        (Estimate(0.0, -0.02, 0.02), set()),
+        (Estimate(nan, nan, nan), set()),
+        (Estimate(-0.03, -0.05, -0.01), {"skill_remission"}),
+    ],
+)
+def test_remission_need_not_show_skill_but_must_not_be_shown_worse(skill: Estimate, gates: set[str]) -> None:
+    remission = with_metrics(make_outcome(), brier_skill=skill)
+    validation = make_validation(outcomes={"response": make_outcome(), "remission": remission})
+    assert stopped_by(validation) == gates
+
+
 def test_a_good_model_passes_every_shipped_gate() -> None:
     assert stopped_by(make_validation()) == set()
 

@@ -119,7 +119,7 @@ def test_the_record_vouches_for_the_figures_by_their_digest(tmp_path: Path) -> N
     assert verified["data_digest"] == "cd" * 32
     assert {(gate["name"], gate.get("outcome")) for gate in verified["gates"]} >= {
         ("skill", "response"),
-        ("skill", "remission"),
+        ("skill_remission", "remission"),
         ("digest", None),
     }
 
