@@ -48,10 +48,13 @@ serve: install  ## the service on 127.0.0.1:8000
 test: install  ## the whole test suite
 	$(BIN)/python -m pytest
 
-lint: install  ## style, format and the layers of the packages
+lint: install  ## style, format, layers of the packages, unsafe calls, and packages as they were locked
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml features models training serving
+	$(BIN)/python -m pip --disable-pip-version-check check
+	$(BIN)/python -m tests.house.installed
 
 types: install  ## mypy --strict over code and tests
 	$(BIN)/mypy $(CODE)

@@ -57,6 +57,10 @@ class Predictor:
         Whether performance is also reported by this column.
     cuts : tuple of float
         Of a number: where the subgroups are cut, in ascending order; empty: at the median.
+    heading : str or None
+        Under which forms ask for it.
+    scale : str or None
+        Of a number that is the total of a rating scale: the name of the scale.
     """
 
     name: str
@@ -68,6 +72,8 @@ class Predictor:
     landmark: str = BASELINE
     subgroup: bool = False
     cuts: tuple[float, ...] = ()
+    heading: str | None = None
+    scale: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

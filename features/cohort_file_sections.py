@@ -175,12 +175,18 @@ def _read_predictor(name: str, section: Section) -> Predictor:
         landmark=section.text("landmark", BASELINE),
         subgroup=section.flag("subgroup"),
         cuts=section.ascending("cuts"),
+        heading=section.optional_text("heading"),
+        scale=section.optional_text("scale"),
     )
     section.close()
     number = kind == "number"
-    for key, allowed in (("valid", number), ("unit", number), ("cuts", number), ("levels", has_levels)):
+    meant_for = dict.fromkeys(("valid", "unit", "cuts", "scale"), number) | {"levels": has_levels}
+    for key, allowed in meant_for.items():
         if section.has(key) and section.raw("kind") == kind and not allowed:
             section.note(key, f"has no meaning for kind = {kind!r}; leave it out")
+    if result.scale is not None and result.scale not in load_scales():
+        nearest = name_nearest(result.scale, load_scales(), "known scales")
+        section.note("scale", f"{result.scale!r} is not known; {nearest}")
     if result.cuts and not result.subgroup:
         section.note("cuts", "says where subgroups are cut; write subgroup = true too, or leave it out")
     if result.cuts and result.valid:

@@ -8,15 +8,24 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 
 from features.screening import CohortScreen
-from serving.boundary import Boundary, LimitBody
+from serving.access.description import describe_access
+from serving.access.making import make_access
+from serving.access.routes import access_router
+from serving.api_docs.routes import docs_router
+from serving.boundary import Boundary, LimitBody, LimitTime, answer_failure
+from serving.health_record.cors import CdsCors
+from serving.health_record.making import health_record_routers
 from serving.logs import make_logger, make_request_log
+from serving.metrics import Metrics
 from serving.openapi import describe_with
+from serving.page.routes import page_router
 from serving.plan_requests import make_plans_model
 from serving.problems import ProblemError, answer_problem, make_problem_response
-from serving.routes import health, model
+from serving.records.recorder import make_recorder
+from serving.routes import health, metrics, model
+from serving.routes.outcomes import make_outcome_model, outcomes_router
 from serving.routes.plans import plans_router
 from serving.routes.predict import predict_router
 from serving.routes.schema import schema_router
@@ -26,6 +35,7 @@ from serving.swapping import SwappingApp
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp
 
     from serving.loading import Served
     from serving.settings import Settings
@@ -39,7 +49,7 @@ _SENTENCES = {
 }
 
 
-def create_app(settings: Settings, served: Served, source: Source | None = None) -> SwappingApp:
+def create_app(settings: Settings, served: Served, source: Source | None = None) -> ASGIApp:
     """Make the application.
 
     Parameters
@@ -52,10 +62,18 @@ def create_app(settings: Settings, served: Served, source: Source | None = None)
 
     Returns
     -------
-    SwappingApp
+    ASGIApp
         Answers 503 until its lifespan has begun.
     """
-    return SwappingApp(served, partial(make_version_app, settings), source, make_logger(settings.log_level))
+    log = make_logger(settings.log_level)
+    recorder = make_recorder(settings, log)
+    figures = Metrics()
+    versions = SwappingApp(served, partial(make_version_app, settings), source, log, recorder)
+    folder = None if source is None else source.runtime.path
+    access = make_access(versions, settings, folder, settings.left_open, metrics=figures)
+    reachable = CdsCors(access, settings.allowed_origins)
+    bounded = LimitTime(LimitBody(reachable, settings.body_limit), settings.body_seconds)
+    return Boundary(bounded, log, figures.watch(make_request_log(settings.log_level)))
 
 
 def make_version_app(settings: Settings, served: Served) -> FastAPI:
@@ -81,22 +99,28 @@ def make_version_app(settings: Settings, served: Served) -> FastAPI:
         description="Calibrated likelihood of response and remission for one patient on one plan.",
         docs_url=None,  # FastAPI's page loads its scripts from a public address
         redoc_url=None,
-        middleware=[
-            Middleware(
-                Boundary,
-                log=make_logger(settings.log_level),
-                log_request=make_request_log(settings.log_level),
-            ),
-            Middleware(LimitBody, limit=settings.body_limit),
-        ],
-        exception_handlers={ProblemError: answer_problem, HTTPException: _answer_http},
+        exception_handlers={
+            ProblemError: answer_problem,
+            HTTPException: _answer_http,
+            Exception: answer_failure,
+        },
     )
     app.include_router(predict_router(request_model, screen))
     app.include_router(plans_router(plans_model, served, screen))
+    app.include_router(page_router(served, screen, request_model, plans_model, settings.reports))
+    outcome_model = make_outcome_model(served.scorer.cohort_file)
+    app.include_router(outcomes_router(outcome_model, served.scorer.cohort_file))
+    for router in health_record_routers(settings, served, request_model, screen):
+        app.include_router(router)
     app.include_router(model.router)
     app.include_router(schema_router(request_model))
     app.include_router(health.router)
-    app.openapi = describe_with(app, request_model, plans_model)  # type: ignore[method-assign]  # FastAPI's own way
+    app.include_router(metrics.router)
+    app.include_router(access_router())
+    app.include_router(docs_router(app))
+    amend = describe_access if settings.authenticates else None
+    models = (request_model, plans_model, outcome_model)
+    app.openapi = describe_with(app, *models, amend=amend)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 
 

@@ -1,7 +1,8 @@
-"""What surrounds every request: a limit of its size, its line in the log, and an answer to any error."""
+"""What surrounds every request: limits of its size and time, its line in the log, an answer to any error."""
 
 from __future__ import annotations
 
+import asyncio
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -12,10 +13,12 @@ from serving.problems import ProblemError, make_problem_response
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from starlette.requests import Request
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
     from structlog.typing import FilteringBoundLogger
 
-__all__ = ["Boundary", "LimitBody"]
+__all__ = ["Boundary", "LimitBody", "LimitTime", "answer_failure"]
 
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
 _DISCARDED: Final = 33_554_432
@@ -68,10 +71,7 @@ class Boundary:
             # Neither message nor traceback is logged: both may quote a value of the request.
             self.log.error("failed", id=request_id, error=type(exc).__name__, place=place_of(exc))  # noqa: TRY400
             if not status:
-                problem = ProblemError(
-                    500, "the service failed; its log has the reason under this X-Request-ID"
-                )
-                await make_problem_response(problem)(scope, receive, send_with_id)
+                await make_problem_response(_failure())(scope, receive, send_with_id)
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", "unknown")
         self.log_request(request_id, method, route, status, (perf_counter() - start) * 1e3)
@@ -125,6 +125,63 @@ class LimitBody:
             return message
 
         return counted
+
+
+class LimitTime:
+    """Refuse a body that trickles: each would hold its connection and its memory for ever.
+
+    Parameters
+    ----------
+    app : ASGIApp
+    seconds : float
+        In which the whole of a request must have arrived.
+    """
+
+    def __init__(self, app: ASGIApp, seconds: float) -> None:
+        self.app = app
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            await self.app(scope, receive, send)
+            return
+        until = asyncio.get_running_loop().time() + self.seconds
+        is_whole = False
+
+        async def timed() -> Message:
+            nonlocal is_whole
+            if is_whole:  # what follows is the wait for the client to go
+                return await receive()
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                raise _TooSlowError(self.seconds) from None
+            is_whole = not message.get("more_body", False)
+            return message
+
+        try:
+            await self.app(scope, timed, send)
+        except _TooSlowError as problem:  # raised before any route could answer it
+            await make_problem_response(problem)(scope, receive, send)
+
+
+async def answer_failure(_: Request, __: Exception) -> Response:
+    """Answer an error that nobody expected, within a version's application; `Boundary` logs it."""
+    return make_problem_response(_failure())
+
+
+def _failure() -> ProblemError:
+    return ProblemError(500, "the service failed; its log has the reason under this X-Request-ID")
+
+
+class _TooSlowError(ProblemError):
+    """The rest of a body did not come."""
+
+    def __init__(self, seconds: float) -> None:
+        detail = f"the request did not arrive within {seconds:g} seconds"
+        super().__init__(408, detail, headers={"Connection": "close"})
 
 
 async def _discard(receive: Receive, most: int) -> None:

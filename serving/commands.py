@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from features.errors import UserError
+from serving.access.commands import keys_app
+from serving.records.commands import add_commands as add_record_commands
 
 __all__ = ["app", "main"]
 
@@ -17,6 +19,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(keys_app, name="keys")
 
 
 @app.callback()
@@ -30,7 +35,7 @@ def run(
         str | None,
         typer.Option("--model", help="models:/NAME@ALIAS, models:/NAME/VERSION or a folder."),
     ] = None,
-    host: Annotated[str | None, typer.Option("--host", help="Loopback address to listen on.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Address to listen on; others than loopback need keys.")] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 takes a free one.")] = None,
     workers: Annotated[int | None, typer.Option("--workers", help="Number of worker processes.")] = None,
 ) -> None:
@@ -39,6 +44,9 @@ def run(
     from serving.settings import load_settings
 
     run_service(load_settings(model=model, host=host, port=port, workers=workers))
+
+
+add_record_commands(app)
 
 
 def main() -> None:

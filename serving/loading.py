@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from models.registry import Located
     from models.scorer import Scorer
 
-__all__ = ["Served", "import_ahead", "load_served", "prepare_process", "warm_up"]
+__all__ = ["Served", "import_ahead", "load_recorded", "load_served", "prepare_process", "warm_up"]
 
 _SIGNATURES: Final = (
     "cryptography.hazmat.primitives.asymmetric.ed25519",
@@ -71,12 +71,33 @@ def load_served(located: Located, trusted: Path) -> Served:
         If files are missing, changed or foreign.
     """
     from models.record import verify_record
-    from models.registry import load_located
-    from models.scorer import Scorer
 
     verify_record(
         located.record, trusted=trusted, name=located.name, version=located.version, digest=located.digest
     )
+    return load_recorded(located)
+
+
+def load_recorded(located: Located) -> Served:
+    """Read a found model for a prediction that it once made: against its digest, whoever vouched for it.
+
+    Parameters
+    ----------
+    located : Located
+
+    Returns
+    -------
+    Served
+        Never to be served: `load_served` is the only way to that.
+
+    Raises
+    ------
+    ArtefactError
+        If files are missing, changed or foreign.
+    """
+    from models.registry import load_located
+    from models.scorer import Scorer
+
     model = load_located(located)
     baseline, *later = (Scorer(part, landmark) for landmark, part in model.landmarks.items())
     scorers = {scorer.landmark: scorer for scorer in later}

@@ -55,7 +55,9 @@ def json_body(model: type[BaseModel]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def describe_with(app: FastAPI, *models: type[BaseModel]) -> Callable[[], dict[str, Any]]:
+def describe_with(
+    app: FastAPI, *models: type[BaseModel], amend: Callable[[dict[str, Any]], None] | None = None
+) -> Callable[[], dict[str, Any]]:
     """Make the function that FastAPI asks for its document.
 
     Parameters
@@ -63,6 +65,8 @@ def describe_with(app: FastAPI, *models: type[BaseModel]) -> Callable[[], dict[s
     app : FastAPI
     *models : type of BaseModel
         Named by `json_body`; they and `Problem` become components.
+    amend : callable, optional
+        Changes the finished document.
 
     Returns
     -------
@@ -78,6 +82,8 @@ def describe_with(app: FastAPI, *models: type[BaseModel]) -> Callable[[], dict[s
             wanted = [(model, "validation") for model in models] + [(Problem, "validation")]
             _, named = models_json_schema(wanted, ref_template=_REF)  # type: ignore[arg-type]
             made["components"]["schemas"] |= named["$defs"]
+            if amend is not None:
+                amend(made)
             app.openapi_schema = made
         return app.openapi_schema
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
@@ -21,10 +22,11 @@ from serving.watching import Watcher
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from starlette.types import ASGIApp
+
     from models.registry import Located
     from serving.loading import Served
     from serving.settings import Settings
-    from serving.swapping import SwappingApp
 
 __all__ = ["AddressError", "run_service"]
 
@@ -43,18 +45,23 @@ def run_service(settings: Settings) -> None:
     Raises
     ------
     UserError
-        If the address is taken, or the model cannot be found, has no valid record, or cannot be read.
+        If the address is taken, keys cannot be read, the model cannot be found, has no valid record, or
+        cannot be read, or the records cannot be opened.
     """
     listening = _bind(settings.host, settings.port)
     prepare_process()
+    _check_access(settings)
     # Once requests are finished, uvicorn raises the signal anew: what was begun here is ended, then.
     signal.signal(signal.SIGTERM, _exit)
     with TemporaryDirectory(prefix="treatment-response-", ignore_cleanup_errors=True) as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # before its library is imported, here or in a worker
         runtime = RuntimeFolder(Path(folder))
         with _found(settings, runtime) as located:
             # With several workers too: what may not be served or cannot be loaded fails here, with a message.
             served = load_served(located, settings.trusted_keys)
             runtime.keep(located)
+            _check_health_record(settings, served)
+            _prepare_records(settings)
             _answer(settings, listening, runtime, served, located)
 
 
@@ -75,11 +82,33 @@ def _found(settings: Settings, runtime: RuntimeFolder) -> Iterator[Located]:
         watcher.stop()
 
 
+def _check_access(settings: Settings) -> None:
+    if settings.authenticates:
+        from serving.access.making import check_access
+
+        check_access(settings)
+
+
+def _check_health_record(settings: Settings, served: Served) -> None:
+    from serving.health_record.making import check_health_record
+
+    check_health_record(settings, served)
+
+
+def _prepare_records(settings: Settings) -> None:
+    if settings.records != "off":
+        from serving.records.migrating import prepare_records
+
+        prepare_records(settings.records, settings.records_key)
+
+
 def _answer(
     settings: Settings, listening: socket.socket, runtime: RuntimeFolder, served: Served, located: Located
 ) -> None:
     import uvicorn
     from uvicorn.supervisors import Multiprocess
+
+    from serving.connections import GuardedProtocol
 
     configure_library_logs(settings.log_level)
     make_logger(settings.log_level).info(
@@ -93,13 +122,17 @@ def _answer(
     )
     options: dict[str, Any] = {
         "workers": settings.workers,
-        "loop": "auto",  # uvloop and httptools wherever they are installed
-        "http": "auto",
+        "loop": "auto",  # uvloop wherever it is installed
+        "http": GuardedProtocol,
         "ws": "none",
         "log_config": None,
         "access_log": False,  # it writes paths and queries; `serving.boundary` writes our own line
         "server_header": False,
         "timeout_graceful_shutdown": 10,
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": settings.trusted_proxies,
+        "ssl_certfile": settings.tls_certificate,
+        "ssl_keyfile": settings.tls_key,
     }
     if settings.workers == 1:
         config = uvicorn.Config(_make_app(settings, runtime, served, located), **options)
@@ -110,7 +143,7 @@ def _answer(
         Multiprocess(uvicorn.Config(make, factory=True, **options), sockets=[listening]).run()
 
 
-def make_worker_app(settings: dict[str, Any], folder: str) -> SwappingApp:
+def make_worker_app(settings: dict[str, Any], folder: str) -> ASGIApp:
     """Make the application in a worker process, from local files only.
 
     It begins with the last good version; what the registry has named since is tried as any newer one is.
@@ -124,7 +157,7 @@ def make_worker_app(settings: dict[str, Any], folder: str) -> SwappingApp:
 
     Returns
     -------
-    SwappingApp
+    ASGIApp
 
     Raises
     ------
@@ -144,7 +177,7 @@ def make_worker_app(settings: dict[str, Any], folder: str) -> SwappingApp:
     return _make_app(checked, runtime, load_served(located, checked.trusted_keys), located)
 
 
-def _make_app(settings: Settings, runtime: RuntimeFolder, served: Served, located: Located) -> SwappingApp:
+def _make_app(settings: Settings, runtime: RuntimeFolder, served: Served, located: Located) -> ASGIApp:
     from serving.app import create_app
     from serving.swapping import Source
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from difflib import get_close_matches
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic_settings import SettingsConfigDict
 
 from features.errors import UserError
 from models.keys import SIGNING_KEY
+from serving.access.settings import AccessSettings
+from serving.health_record.settings import HealthRecordSettings
+from serving.page.settings import PageSettings
+from serving.records.settings import RecordsSettings
 
 __all__ = ["PREFIX", "Settings", "SettingsError", "load_settings"]
 
@@ -23,21 +26,7 @@ class SettingsError(UserError):
     """A setting that is unknown, unreadable or unsafe."""
 
 
-def _check_host(host: str) -> str:
-    """Let only the loopback interface through: nobody is asked who they are yet."""
-    try:
-        loopback = host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise ValueError(
-            "must be a loopback address (127.0.0.1, ::1 or localhost): there is no authentication yet, "
-            "and any other address would let everyone on the network ask"
-        )
-    return host
-
-
-class Settings(BaseSettings):
+class Settings(AccessSettings, RecordsSettings, HealthRecordSettings, PageSettings):
     """Settings of the service; the command line's options come before the environment."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
@@ -46,9 +35,6 @@ class Settings(BaseSettings):
         "models:/ketamine-trd@champion",
         min_length=1,
         description="Model to serve: models:/NAME@ALIAS, models:/NAME/VERSION, or a folder.",
-    )
-    host: Annotated[str, AfterValidator(_check_host)] = Field(
-        "127.0.0.1", description="Address to listen on; only loopback addresses are accepted."
     )
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     workers: int = Field(1, ge=1, le=64, description="Number of worker processes; each holds the model.")
@@ -110,5 +96,7 @@ def _unknown(variable: str) -> str:
 
 
 def _refused(where: tuple[int | str, ...], message: str) -> str:
+    if not where:  # about several together; the message names them
+        return message.removeprefix("Value error, ")
     name = str(where[0])
     return f"{name} ({PREFIX}{name.upper()}): {message.removeprefix('Value error, ')}"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from models.registry import Located
     from serving.loading import Served
+    from serving.records.recorder import Recorder
     from serving.runtime_folder import RuntimeFolder
 
 __all__ = ["Source", "SwappingApp"]
@@ -77,6 +78,8 @@ class SwappingApp:
         Makes the application of a version.
     source : Source or None
     log : FilteringBoundLogger
+    recorder : Recorder, optional
+        Of what every version answers; without it nothing is recorded.
     """
 
     def __init__(
@@ -85,7 +88,9 @@ class SwappingApp:
         make_app: Callable[[Served], ASGIApp],
         source: Source | None,
         log: FilteringBoundLogger,
+        recorder: Recorder | None = None,
     ) -> None:
+        self._recorder = recorder
         self._make_app = make_app
         self._source = source
         self._log = log
@@ -102,19 +107,23 @@ class SwappingApp:
             return
         current = self._current  # read once: one version for the whole request
         if self._running:
-            state = {"served": current.served, "following": self._following}
+            state = {"served": current.served, "following": self._following, "recorder": self._recorder}
             scope["state"] = {**scope.get("state", {}), **state}
         await current.app(scope, receive, send)
 
     @asynccontextmanager
     async def _live(self, _: object) -> AsyncIterator[None]:
         warm_up(self._current.served)
+        if self._recorder is not None:
+            self._recorder.start()
         self._running = True
         task = asyncio.create_task(self._follow())
         yield
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+        if self._recorder is not None:
+            await self._recorder.stop()
 
     async def _follow(self) -> None:
         seen: int | None = None

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from serving.openapi import problems
+from serving.records.recording import check_records
 from serving.state import following_of, served_by
 
 __all__ = ["router"]
@@ -49,8 +50,9 @@ async def healthz() -> Health:
 
 @router.get("/readyz", summary="Can it predict?", responses=problems(503))
 async def readyz(request: Request) -> Readiness:
-    """Answer 200 once the model has been loaded and has made a first prediction."""
+    """Answer 200 once the model has made a first prediction, and while predictions can be recorded."""
     served = served_by(request)
+    check_records(request.state)
     following = following_of(request)
     refused = following.refused and RefusedVersion(**asdict(following.refused))
     return Readiness(

@@ -17,7 +17,7 @@ from serving.state import served_by
 if TYPE_CHECKING:
     from serving.loading import Served
 
-__all__ = ["ModelDescription", "router"]
+__all__ = ["ModelDescription", "describe_model", "router"]
 
 
 class OutcomeDescription(BaseModel):
@@ -65,10 +65,11 @@ router = APIRouter(tags=["model"])
 @router.get("/v1/model", summary="What answers", responses=problems(503))
 async def model(request: Request) -> ModelDescription:
     """Name, version, plans and outcome of the served model."""
-    return _describe(served_by(request))
+    return describe_model(served_by(request))
 
 
-def _describe(served: Served) -> ModelDescription:
+def describe_model(served: Served) -> ModelDescription:
+    """Describe what answers: the route's answer, and what the page says of the model."""
     scorer = served.scorer
     file = scorer.cohort_file
     return ModelDescription(

@@ -16,6 +16,7 @@ from serving.plan_course import describe_plans_course
 from serving.plan_requests import RelapseFree, check_plan, plans_allowed
 from serving.problems import ProblemError
 from serving.reading import check_content_type, read_request
+from serving.records.recording import patient_header, patient_of, record
 from serving.routes.direct import DirectRoute
 from serving.safety import answers_of
 from serving.schedules import Aim
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from serving.loading import Served
     from serving.plan_requests import PlansRequest
 
-__all__ = ["plans_router"]
+__all__ = ["compare_asked", "plans_router"]
 
 NO_PLANS: Final = "this model has no plans to compare; POST /v1/predict answers for one patient"
 _USUAL: Final = RelapseFree()
@@ -60,7 +61,7 @@ def plans_router(model: type[PlansRequest], served: Served, screen: CohortScreen
         "/v1/plans",
         summary="Compare all plans for one patient",
         responses={200: {"model": Plans}, **problems(400, 404, 413, 415, 422, 500, 503)},
-        openapi_extra=json_body(model),
+        openapi_extra=json_body(model) | patient_header(),
     )
     async def plans(request: Request) -> Response:
         """Every plan with response, remission, support, difference, durability and schedule; safety first.
@@ -73,19 +74,40 @@ def plans_router(model: type[PlansRequest], served: Served, screen: CohortScreen
         check_content_type(request.headers.get("content-type"))
         asked = read_request(await request.body(), model, file, allowed)
         check_plan(file, asked)
-        patient = values_of(asked.patient, file.baseline_predictors)
-        found = screen.screen(answers_of(asked.safety), patient | _observed(file, asked))
-        # The plan of the encoded row is of no account here; it must only be one of the levels.
-        row = encode_patient(file, patient, file.plan_levels[0])
-        answer = scorer.answer(row, found.offered)
-        aim = _aim(asked)
-        course = _course(running, asked, found)
-        return Response(
-            to_json(describe_plans(running, scorer, found, answer, aim, course), inf_nan_mode="null"),
-            media_type="application/json",
-        )
+        described = compare_asked(running, scorer, asked, screen)
+        await record(request.state, "plans", asked, described, patient=patient_of(request))
+        return Response(to_json(described, inf_nan_mode="null"), media_type="application/json")
 
     return router
+
+
+def compare_asked(
+    served: Served, scorer: PlanScorer, asked: PlansRequest, screen: CohortScreen
+) -> dict[str, Any]:
+    """Compare all plans for a validated request: the route's answer, and that of every other surface.
+
+    Parameters
+    ----------
+    served : Served
+    scorer : PlanScorer
+        Of that model.
+    asked : PlansRequest
+        Of its cohort.
+    screen : CohortScreen
+        Of the same cohort.
+
+    Returns
+    -------
+    dict
+        As `Plans` describes it, with NaN where JSON has null.
+    """
+    file = served.model.cohort_file
+    patient = values_of(asked.patient, file.baseline_predictors)
+    found = screen.screen(answers_of(asked.safety), patient | _observed(file, asked))
+    # The plan of the encoded row is of no account here; it must only be one of the levels.
+    row = encode_patient(file, patient, file.plan_levels[0])
+    answer = scorer.answer(row, found.offered)
+    return describe_plans(served, scorer, found, answer, _aim(asked), _course(served, asked, found))
 
 
 def _observed(file: CohortFile, asked: PlansRequest) -> dict[str, object]:

@@ -8,7 +8,9 @@ from features.cohort_file import load_cohort_file, parse_cohort_file
 from features.errors import CohortFileError, UserError
 from tests.features.files import COHORT, change, make_file
 
-SHIPPED = sorted((Path(__file__).parents[2] / "features" / "cohorts").glob("*.toml"))
+COHORTS = Path(__file__).parents[2] / "features" / "cohorts"
+# NAME.examples.toml and NAME.fhir.toml stand beside the cohort file NAME.toml.
+SHIPPED = sorted(path for path in COHORTS.glob("*.toml") if "." not in path.stem)
 
 
 def test_everything_written_is_read() -> None:
@@ -137,11 +139,33 @@ def test_a_scale_can_be_written_out() -> None:
         ('kind = "binary"', "", "[predictors.pain] kind: is missing"),
         ('unit = "years"', 'units = "years"', "[predictors.age] unknown key 'units'; did you mean 'unit'?"),
         ("subgroup = true", "subgroup = 1", "[predictors.age] subgroup: must be true or false, got 1"),
-        ("subgroup = true", "cuts = [40]", "[predictors.age] cuts: says where subgroups are cut; write subgr"),
-        ("subgroup = true", "subgroup = true\ncuts = [65, 40]", "[predictors.age] cuts: each number must be hi"),
-        ("subgroup = true", "subgroup = true\ncuts = [18]", "[predictors.age] cuts: must lie within valid, ab"),
+        (
+            "subgroup = true",
+            "cuts = [40]",
+            "[predictors.age] cuts: says where subgroups are cut; write subgr",
+        ),
+        (
+            "subgroup = true",
+            "subgroup = true\ncuts = [65, 40]",
+            "[predictors.age] cuts: each number must be hi",
+        ),
+        (
+            "subgroup = true",
+            "subgroup = true\ncuts = [18]",
+            "[predictors.age] cuts: must lie within valid, ab",
+        ),
         ("subgroup = true", "subgroup = true\ncuts = []", "[predictors.age] cuts: must be a list of numbers"),
         ('kind = "binary"', 'kind = "binary"\ncuts = [1]', "[predictors.pain] cuts: has no meaning for kind"),
+        (
+            "subgroup = true",
+            'subgroup = true\nscale = "MADR"',
+            "[predictors.age] scale: 'MADR' is not known; did you mean",
+        ),
+        (
+            'kind = "binary"',
+            'kind = "binary"\nscale = "MADRS"',
+            "[predictors.pain] scale: has no meaning for kind",
+        ),
         (
             "[18, 100]",
             "[100, 18]",

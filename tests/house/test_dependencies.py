@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from tests.house.repository import ROOT, declared_requirements, normalised, pyproject
 
 LOCKS = ("requirements/dev.txt", "requirements/serving.txt")
-TRAINING_ONLY = {"mlflow", "matplotlib", "optuna", "pandas", "pandera", "pyarrow", "shap", "sqlalchemy"}
+TRAINING_ONLY = {"mlflow", "matplotlib", "optuna", "pandas", "pandera", "pyarrow", "shap"}
 
 
 def locked(lock: str) -> list[Requirement]:

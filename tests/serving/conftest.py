@@ -150,7 +150,7 @@ def serving_environment(**more: str) -> dict[str, str]:
     return inherited | {"MLFLOW_DISABLE_TELEMETRY": "true"} | more
 
 
-def _port_in(log: Path) -> int | None:
+def port_in(log: Path) -> int | None:
     for line in log.read_text(encoding="utf-8").splitlines():
         with contextlib.suppress(ValueError):
             entry = json.loads(line)
@@ -174,7 +174,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
         processes.append(process)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and process.poll() is None:
-            if port := _port_in(log):
+            if port := port_in(log):
                 service = Service(f"http://127.0.0.1:{port}", log, process)
                 with contextlib.suppress(urllib.error.URLError, ConnectionError):
                     if service.ask("/readyz")[0] == 200:

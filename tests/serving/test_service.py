@@ -139,4 +139,4 @@ def test_model_that_cannot_be_found_is_said_plainly(
 def test_unsafe_host_is_refused_at_start(tmp_path: Path) -> None:
     code, said = run_to_its_end(tmp_path, "--host", "0.0.0.0")
     assert code == 2
-    assert "there is no authentication yet" in said
+    assert "host must be a loopback address" in said

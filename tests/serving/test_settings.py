@@ -28,8 +28,42 @@ def test_options_come_before_the_environment(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org", ""])
 def test_host_that_others_could_reach_is_refused(host: str) -> None:
-    with pytest.raises(SettingsError, match=r"must be a loopback address .* no authentication yet"):
+    with pytest.raises(SettingsError, match=r"must be a loopback address .* set api_keys or jwks"):
         load_settings(host=host)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"api_keys": "k"}, "need HTTPS; set tls_certificate and tls_key, or public_url"),
+        ({"api_keys": "k", "public_url": "http://clinic.example"}, "must be https://HOST"),
+        ({"api_keys": "k", "public_url": "https://clinic.example/predict"}, "without a path"),
+        ({"api_keys": "k", "tls_certificate": "c"}, "tls_certificate and tls_key belong together"),
+        ({"jwks": "j"}, "jwks also needs jwt_issuer and jwt_audience"),
+        ({"jwks": "j", "jwt_issuer": "i"}, "jwks also needs jwt_issuer and jwt_audience"),
+        ({"api_keys": "k", "public_url": "https://a", "trusted_proxies": "*"}, "must be IP addresses"),
+        (
+            {"api_keys": "k", "public_url": "https://a", "trusted_proxies": "0.0.0.0/0"},
+            "not be every address",
+        ),
+    ],
+)
+def test_host_that_others_reach_needs_all_that_protects_it(options: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match="settings: ") as caught:
+        load_settings(host="0.0.0.0", **options)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"api_keys": "k", "tls_certificate": "c", "tls_key": "p"},
+        {"api_keys": "k", "public_url": "https://clinic.example", "trusted_proxies": "10.0.0.1, 10.0.1.0/24"},
+        {"jwks": "j", "jwt_issuer": "i", "jwt_audience": "a", "public_url": "https://clinic.example:8443/"},
+    ],
+)
+def test_host_that_others_reach_is_accepted_with_keys_and_https(options: dict[str, str]) -> None:
+    assert load_settings(host="0.0.0.0", **options).authenticates
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])

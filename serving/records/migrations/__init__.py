@@ -1,0 +1,1 @@
+"""Versions of the records' tables, for Alembic."""
