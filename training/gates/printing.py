@@ -83,6 +83,8 @@ def _bound(one: Judged) -> str:
 
 
 def _figure(one: Judged) -> str:
+    if one.gate.population == "check" and one.verdict == PASSES:
+        return "it is so"  # the evidence, a sentence, is in gates.json
     return escape(one.reason) if math.isnan(one.estimate.value) else str(one.estimate)
 
 
