@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dtrtri
 from scipy.special import expit
 
 if TYPE_CHECKING:
@@ -97,8 +98,9 @@ def fit_posterior(
     precision[in_block] = 1 / variances[block]
     mean = np.zeros(design.shape[1])
     for _ in range(_ROUNDS):  # one Newton step a round is enough: both converge together
-        mean, hessian = solve_map(sample, observed, precision, mean, steps=1)
-        square = (mean**2 + np.diag(_invert(hessian)))[in_block]
+        mean, _, factor = _climb(sample, observed, precision, mean, steps=1)
+        root, _ = dtrtri(factor, lower=1)  # the inverse is root' root, of which the diagonal is enough
+        square = (mean**2 + (root**2).sum(axis=0))[in_block]
         q = (freedom[block] + 1) / (freedom[block] + square / variances[block])
         updated = (np.bincount(block, weights=q * square) + 2 * rate) / (sizes + 2 * _SHAPE + 2)
         change = np.log(updated / variances)
@@ -140,18 +142,31 @@ def solve_map(
     hessian : ndarray of shape (n_columns, n_columns)
         Negative second derivative of the log posterior at the mode.
     """
+    mean, hessian, _ = _climb(design, y, precision, start, steps)
+    return mean, hessian
+
+
+def _climb(
+    design: PlanDesign,
+    y: NDArray[np.float64],
+    precision: NDArray[np.float64],
+    start: NDArray[np.float64],
+    steps: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Take Newton steps; the mode, the Hessian before the last step and its lower Cholesky factor."""
     beta = start
     for _ in range(steps):
         p = expit(design.times(beta))
         weight = np.maximum(p * (1 - p), 1e-10)
         hessian = design.gram(weight)
         hessian[np.diag_indices_from(hessian)] += precision
-        factor = cho_factor(hessian)
-        move = cho_solve(factor, design.transposed_times(y - p) - precision * beta)
+        factor = np.asarray(np.linalg.cholesky(hessian), dtype=np.float64)
+        gradient = design.transposed_times(y - p) - precision * beta
+        move = cho_solve((factor, True), gradient, check_finite=False)
         beta = beta + move / max(1.0, float(np.abs(move).max()) / 2)  # a damped step far from the mode
         if np.abs(move).max() < _SETTLED:
             break
-    return beta, hessian
+    return beta, hessian, factor
 
 
 def _invert(positive: NDArray[np.float64]) -> NDArray[np.float64]:

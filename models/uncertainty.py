@@ -24,7 +24,7 @@ _TYPICAL = {
     "main": 0.07,
     "curve": 0.06,
     "missing": 0.09,
-    "plan": 0.3,
+    "plan": 0.4,
     "plan_term": 0.045,
     "plan_curve": 0.012,
     "variant": 0.07,

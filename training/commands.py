@@ -147,7 +147,7 @@ def validate(
         Path | None, typer.Option("--gates", help="Gates (TOML) instead of the shipped ones.")
     ] = None,
     out: Annotated[
-        Path, typer.Option("--out", help="Folder for validation.json, gates.json and junit.xml.")
+        Path, typer.Option("--out", help="Folder for figures, verdicts, junit.xml and record.")
     ] = Path("validation"),
 ) -> None:
     """Validate a version, hold it against its gates and sign the record; exit code 1 if a gate stops it."""

@@ -144,7 +144,8 @@ def test_plans_of_one_drug_share_columns_and_only_they() -> None:
     shared = own[1][1]
     np.testing.assert_array_equal(design[np.ix_(np.isin(plans, [0, 4]), shared)], 0)
     # The drug's columns are sums of its plans' columns: they are no parameters more.
-    np.testing.assert_array_equal(design[:, shared], np.sum([design[:, own[plan][0]] for plan in (1, 2, 3)], axis=0))
+    of_plans = [design[:, own[plan][0]] for plan in (1, 2, 3)]
+    np.testing.assert_array_equal(design[:, shared], np.sum(of_plans, axis=0))
     assert encoder.n_parameters_ == design.shape[1] - 1 - len(shared)
     weights = np.random.default_rng(8).normal(size=len(encoder.blocks_))
     score = linear_score(encoder, weights, np.full(5, 0.2))

@@ -20,6 +20,7 @@ from tests.models.small import care_model, make_trial
 from tests.training.commands import call
 
 FIT = ["fit", "--cohort", "cohort.toml", "--data", "cohort.csv", "--out", "out"]
+VALIDATE = ["validate", "--model", "model", "--cohort", "cohort.toml", "--data", "cohort.csv"]
 SCORE = ["score", "--model", "model", "--data", "cohort.csv", "--out", "predictions.csv"]
 
 
@@ -156,6 +157,18 @@ BAD = [
     Bad(
         "promoting nothing", "the registry holds no models:/none/1", ["promote", "--model", "models:/none/1"]
     ),
+    Bad("validating a folder", "is a folder; write models:/NAME/VERSION", VALIDATE),
+    Bad(
+        "validating nothing",
+        "the registry holds no models:/none@challenger",
+        swap(VALIDATE, "--model", "models:/none@challenger"),
+    ),
+    Bad(
+        "gates that are none",
+        r"cohort\.toml: \d+ problems .*format: is missing.*at least one \[gates\.NAME\] is needed",
+        [*VALIDATE, "--gates", "cohort.toml"],
+    ),
+    Bad("validation into a file", "cohort.csv is a file; name a folder", [*VALIDATE, "--out", "cohort.csv"]),
     Bad(
         "unknown population",
         "moon",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -45,9 +46,9 @@ def print_judged(validation: Validation, gates: Gates, judged: tuple[Judged, ...
     console.print(table)
     for one in judged:
         if not one.accepted:
-            line = ", ".join(filter(None, [one.gate.name, _whom(one)]))
-            line = f"{one.verdict}: {line}: {one.reason}"
-            console.print(Text(line, style=_STYLES[one.verdict]))
+            where = ", ".join(filter(None, [one.gate.name, _whom(one)]))
+            line = f"{one.verdict}: {where}: {escape(one.reason)}"
+            console.print(Text.from_markup(line, style=_STYLES[one.verdict]))
     if passed(judged):
         console.print("[green]All gates are passed.[/green]")
     else:
@@ -65,11 +66,11 @@ def _add(table: Table, one: Judged, same: list[Judged]) -> None:
     table.add_row(one.gate.name, f"{one.outcome}: {len(same)} subgroups", _bound(one), told, _verdict(one))
     for other in same:
         if other.verdict != PASSES:
-            table.add_row("", f"  {other.whom}", "", _figure(other), _verdict(other))
+            table.add_row("", f"  {escape(other.whom)}", "", _figure(other), _verdict(other))
 
 
 def _whom(one: Judged) -> str:
-    return one.outcome if one.whom in ("", "all") else f"{one.outcome}: {one.whom}"
+    return one.outcome if one.whom in ("", "all") else f"{one.outcome}: {escape(one.whom)}"
 
 
 def _bound(one: Judged) -> str:
@@ -82,7 +83,9 @@ def _bound(one: Judged) -> str:
 
 
 def _figure(one: Judged) -> str:
-    return one.reason if math.isnan(one.estimate.value) else str(one.estimate)
+    if one.gate.population == "check" and one.verdict == PASSES:
+        return "it is so"  # the evidence, a sentence, is in gates.json
+    return escape(one.reason) if math.isnan(one.estimate.value) else str(one.estimate)
 
 
 def _verdict(one: Judged) -> Text:

@@ -22,6 +22,7 @@ from training.gates.parser import load_gates
 from training.gates.printing import print_judged
 from training.run import show_progress
 from training.tracking import promote
+from training.validation.printing import print_designs
 from training.validation.results import to_plain
 
 if TYPE_CHECKING:
@@ -77,17 +78,19 @@ def run_validate(
     """
     from training.validation.run import validate_version
 
-    gates, key = load_gates(gates_path), signing_key()
-    read_private(key)  # found out now, not after the work
+    gates = load_gates(gates_path)
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; name a folder")
     located = _locate_version(model)
     cohort = load_cohort(load_cohort_file(cohort_path), data, query)
+    key = signing_key()
+    read_private(key)  # found out now, not after the work
     console = Console(width=None if sys.stdout.isatty() else 130)
     with show_progress(console, "validating") as advance:
         # By number: an alias may move meanwhile.
         validation = validate_version(f"models:/{located.name}/{located.version}", cohort, advance)
     judged = judge(validation, gates)
+    print_designs(validation, console)
     print_judged(validation, gates, judged, console)
     record = publish(validation, gates, judged, located, key, out)
     console.print(

@@ -167,7 +167,7 @@ def hold_out_periods(cohort: Cohort, patients: Patients) -> HeldOut | None:
     """
     if cohort.dates is None:
         return None
-    title = "Each later period held out"
+    title = "Later periods held out"
     dated = patients.known[~np.isnat(cohort.dates[patients.known])]
     days = cohort.dates[dated].astype("datetime64[D]")
     y = patients.outcomes["response"][dated]
@@ -221,8 +221,9 @@ def plan_design(
         says why a fold could not be learned from; for `measure_design`.
     """
     tasks = [(r, f, split) for r, splits in enumerate(held.splits) for f, split in enumerate(splits)]
-    each = isinstance(candidates, Sequence) and not isinstance(candidates, str)
-    choices: Sequence[Any] = candidates if each else [candidates] * len(tasks)
+    choices: Sequence[Any] = [candidates] * len(tasks)
+    if isinstance(candidates, Sequence) and not isinstance(candidates, str):
+        choices = candidates
     jobs: list[Any] = [
         delayed(_try_fold)(patients, seed, choice, *task) for choice, task in zip(choices, tasks, strict=True)
     ]

@@ -31,8 +31,8 @@ __all__ = ["check_same_inputs", "predict_externally", "validate_externally"]
 
 _TITLES: Final = {
     "external": "External, as it is",
-    "external_recalibrated_in_large": "External, recalibrated in the large",
-    "external_recalibrated": "External, logistic recalibration",
+    "external_recalibrated_in_large": "External, in the large",
+    "external_recalibrated": "External, recalibrated",
 }
 
 
@@ -156,7 +156,7 @@ def validate_externally(
         ("external_recalibrated_in_large", "intercept"),
         ("external_recalibrated", "intercept and slope"),
     ):
-        how = f"{what} learned on these very patients, each fold of {folds} from the others"
+        how = f"calibration {what} learned on these very patients, each fold of {folds} from the others"
         held = replace(as_is, key=key, title=_TITLES[key], how=how, units=())
         found[key] = measure_design(held, patients, tables[key], seed)
     return {name: tuple(found[key][name] for key in _TITLES) for name in OUTCOMES}

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["design_table", "print_designs"]
 
-_SHOWN: Final = ("auroc", "brier_skill", "calibration_intercept", "calibration_slope", "ici")
+_SHOWN: Final = {
+    "auroc": "auroc",
+    "brier_skill": "brier skill",
+    "calibration_intercept": "intercept",
+    "calibration_slope": "slope",
+}
 
 
 def print_designs(validation: Validation, console: Console) -> None:
@@ -44,19 +49,19 @@ def design_table(title: str, designs: tuple[Design, ...]) -> Table:
     Table
     """
     table = Table(title=f"{title}, with 95 % intervals", title_justify="left")
-    table.add_column("")
-    table.add_column("events of", justify="right")
-    for metric in _SHOWN:
-        table.add_column(metric.replace("_", " "), justify="right")
+    table.add_column("", no_wrap=True)
+    table.add_column("events", justify="right", no_wrap=True)
+    for heading in _SHOWN.values():
+        table.add_column(heading, justify="right", no_wrap=True)
     for design in designs:
-        count = f"{design.events} of {design.patients}" if design.patients else "not possible"
+        count = f"{design.events}/{design.patients}" if design.patients else "none"
         table.add_row(design.title, count, *(_short(design.metrics.get(m)) for m in _SHOWN))
         if design.summary:
             used = f"{sum(bool(unit.metrics) for unit in design.units)} units"
             table.add_row("  mean of units", used, *(_short(design.summary.get(m)) for m in _SHOWN))
             table.add_row("  a new unit", "", *(_short(design.new_unit.get(m)) for m in _SHOWN))
             table.add_row("  SD between units", "", *(_short(design.between.get(m)) for m in _SHOWN))
-    table.caption = "SD between units: of the AUROC on the logit scale; the others as they are"
+    table.caption = "intercept, slope: of calibration; SD between units: of the AUROC on the logit scale"
     return table
 
 

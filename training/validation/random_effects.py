@@ -46,7 +46,7 @@ def pool(value: NDArray[np.float64], error: NDArray[np.float64]) -> RandomEffect
 
     Tau is estimated by restricted maximum likelihood, its interval by the Q profile. The interval of the
     mean is Hartung and Knapp's with Student's t on k - 1 degrees of freedom, never narrower than the
-    ordinary one; the prediction interval has k - 2.
+    ordinary one; the prediction interval, with the same error of the mean, has k - 2.
 
     Parameters
     ----------
@@ -68,8 +68,9 @@ def pool(value: NDArray[np.float64], error: NDArray[np.float64]) -> RandomEffect
     ----------
     Viechtbauer, J Educ Behav Stat 2005;30:261-293 (REML) and Stat Med 2007;26:37-52 (Q profile). IntHout,
     Ioannidis and Borm, BMC Med Res Methodol 2014;14:25, and Röver, Knapp and Friede, ibid. 2015;15:99 (the
-    interval and its lower bound). Riley, Higgins and Deeks, BMJ 2011;342:d549 (prediction interval). Debray
-    et al., BMJ 2017;356:i6460 and Stat Methods Med Res 2019;28:2768-2786 (for prediction models).
+    interval and its lower bound). Riley, Higgins and Deeks, BMJ 2011;342:d549, and Partlett
+    and Riley, Stat Med 2017;36:301-317 (prediction interval). Debray et al., BMJ 2017;356:i6460 and Stat
+    Methods Med Res 2019;28:2768-2786 (for prediction models).
 
     Examples
     --------
@@ -86,8 +87,9 @@ def pool(value: NDArray[np.float64], error: NDArray[np.float64]) -> RandomEffect
     mean = float(np.average(value, weights=weight))
     plain = float(1 / np.sqrt(weight.sum()))
     stretch = np.sqrt((weight * (value - mean) ** 2).sum() / (count - 1))
-    half = float(t.ppf(_LEVEL, count - 1)) * plain * max(1.0, float(stretch))
-    reach = float(t.ppf(_LEVEL, count - 2)) * float(np.hypot(tau, plain))
+    stretched = plain * max(1.0, float(stretch))
+    half = float(t.ppf(_LEVEL, count - 1)) * stretched
+    reach = float(t.ppf(_LEVEL, count - 2)) * float(np.hypot(tau, stretched))
     low, high = _profile(value, error)
     return RandomEffects(
         Estimate(mean, mean - half, mean + half),

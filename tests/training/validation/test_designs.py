@@ -5,6 +5,7 @@ from datetime import date
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
@@ -12,6 +13,7 @@ from features.cohort import Cohort
 from features.simulation.choice import draw_site_effects
 from tests.models.small import small_cohort
 from tests.training.validation.cohorts import simulated
+from training.cross_validation import fit_fold
 from training.patients import Patients
 from training.validation.designs import (
     HeldOut,
@@ -150,6 +152,17 @@ def test_folds_are_those_of_the_fit() -> None:
     assert [len(folds) for folds in held.splits] == [5, 5]
     assert "2 times with other folds, no site parted" in held.how
     assert held.units == ()
+
+
+@pytest.mark.slow
+def test_the_logged_choice_of_a_fold_gives_what_its_whole_search_gives() -> None:
+    # Nested validation of a version leans on it: the search is not run a second time.
+    people = Patients.from_cohort(small_cohort(240))
+    split = hold_out_folds(people, 3, 1).splits[0][1]
+    searched = fit_fold(people, 3, None, 0, 1, split)
+    chosen = fit_fold(people, 3, searched.winners, 0, 1, split)
+    columns = ["outcome", "patient", "probability", "low", "high", "candidate_prevalence"]
+    pd.testing.assert_frame_equal(searched.table[columns], chosen.table[columns], check_exact=True)
 
 
 def test_site_spread_of_a_simulated_cohort_is_found() -> None:

@@ -43,7 +43,7 @@ def corrected(candidate: str, *, noise: bool) -> tuple[float, Design]:
 
 def test_a_forest_that_memorises_noise_is_not_believed() -> None:
     apparent, design = corrected("random_forest", noise=True)
-    assert apparent > 0.8
+    assert apparent > 0.75
     found = design.metrics["auroc"]
     # There is nothing to find, whatever the forest says of its own patients.
     assert found.value < 0.62
