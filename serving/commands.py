@@ -35,7 +35,9 @@ def run(
         str | None,
         typer.Option("--model", help="models:/NAME@ALIAS, models:/NAME/VERSION or a folder."),
     ] = None,
-    host: Annotated[str | None, typer.Option("--host", help="Address to listen on; others than loopback need keys.")] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Address to listen on; others than loopback need keys.")
+    ] = None,
     port: Annotated[int | None, typer.Option("--port", help="Port to listen on; 0 takes a free one.")] = None,
     workers: Annotated[int | None, typer.Option("--workers", help="Number of worker processes.")] = None,
 ) -> None:
