@@ -7,7 +7,7 @@ from typing import Final
 __all__ = ["VERDICTS", "level_of_100", "of_100", "points", "range_of_100", "signed_points", "tidy"]
 
 VERDICTS: Final = {
-    "likely": ("Response is likely", "No response can be ruled out"),
+    "likely": ("Response is likely", "The absence of response can be ruled out"),
     "unlikely": ("Response is unlikely", "Response can be ruled out"),
     "uncertain": ("Uncertain", "Neither response nor its absence can be ruled out"),
 }

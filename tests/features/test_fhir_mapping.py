@@ -1,5 +1,6 @@
 """FHIR mappings: read whole, checked against their cohort file, every problem at once."""
 
+import re
 from importlib.resources import files
 from pathlib import Path
 
@@ -69,9 +70,8 @@ def test_other_cohort_has_no_shipped_mapping(shipped_file: CohortFile) -> None:
     ],
 )
 def test_faulty_mapping_is_refused(body: str, message: str) -> None:
-    with pytest.raises(CohortFileError) as refused:
+    with pytest.raises(CohortFileError, match=re.escape(message.replace("\\|", "|"))):
         parse_mapping(HEAD + body, "x.fhir.toml")
-    assert message.replace("\\|", "|") in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,8 @@ def test_mapping_that_does_not_fit_is_refused(
 ) -> None:
     path = tmp_path / "own.fhir.toml"
     path.write_text(HEAD + body, encoding="utf-8")
-    with pytest.raises(CohortFileError) as refused:
+    with pytest.raises(CohortFileError, match=re.escape(message)):
         find_mapping(path, shipped_file)
-    assert message in str(refused.value)
 
 
 def test_mapping_of_another_cohort_is_refused(shipped_file: CohortFile, tmp_path: Path) -> None:
