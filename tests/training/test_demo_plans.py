@@ -25,7 +25,8 @@ from training.demo_plans import print_plans
 def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     folder = tmp_path_factory.mktemp("demo") / "ketamine-trd"
     save_model(shipped_care(shown=request.param), folder)
-    served = load_served(locate(str(folder)), sign_folder(folder))
+    trusted = sign_folder(folder)
+    served = load_served(locate(str(folder)), trusted)
     with TestClient(create_app(Settings(log_level="warning"), served)) as running:
         yield running
 
