@@ -29,6 +29,9 @@ from features.simulation import simulate
 from models.care_model import CareModel
 from models.plan_scorer import compare_plans
 from models.storage import load_model, save_model
+from serving.access.api_keys import add_key
+from serving.access.key_file import KeyFile
+from tests.models.records import sign_folder, sign_version
 from training.cross_validation import fit_model
 from training.fit import fit_cohort
 from training.patients import Patients
@@ -45,6 +48,7 @@ AIMS: Final = {
     ("drivers off", "no-op"): 0.5,
     ("drivers on", "no-op"): 0.25,
     ("drivers off", "mlflow models serve"): 40.0,
+    ("drivers off, keys and records", "no-op"): 0.3,
     ("plans", "no-op"): 0.1,
 }
 _PATIENTS: Final = 2000  # the speed of an answer does not depend on it, but rare plans need support
@@ -53,11 +57,27 @@ _CANDIDATES: Final = 300  # simulated patients among whom one is looked for that
 
 @dataclass(frozen=True)
 class Load:
-    """A kind of request: whom it is sent to, where, and its body."""
+    """A kind of request: whom it is sent to, where, its body, and the key of who asks."""
 
     service: Service
     path: str
     body: bytes
+    key: str = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of each request."""
+        headers = {"Content-Type": "application/json"}
+        return headers | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
+
+
+@dataclass(frozen=True)
+class Models:
+    """Folders of the models that are served, and how servers find and believe them."""
+
+    ridge: Path
+    trees: Path
+    environment: dict[str, str]
 
 
 def run(console: Console) -> dict[str, Any]:
@@ -65,14 +85,13 @@ def run(console: Console) -> dict[str, Any]:
     if shutil.which("wrk") is None:
         raise UserError("the load comes from wrk, which is not installed: apt-get install -y wrk")
     with tempfile.TemporaryDirectory() as scratch:
-        model, trees, environment = _prepare(Path(scratch))
+        models = _prepare(Path(scratch))
         alias = f"models:/{cohort_file().name}@champion"
         starts = {
-            f"ready, {name}": [_seconds_until_ready(_ours(uri, environment)) for _ in range(STARTS)]
-            for name, uri in (("folder", model), ("alias", alias))
+            f"ready, {name}": [_seconds_until_ready(_ours(uri, models)) for _ in range(STARTS)]
+            for name, uri in (("folder", str(models.ridge)), ("alias", alias))
         }
-        loads = _loads(model, trees, alias, environment)
-        rates, resident = _measure(loads, Path(scratch))
+        rates, resident = _measure(_loads(models, alias), Path(scratch))
     ratios = {
         f"{ours}, of {base}": [a / b for a, b in zip(rates[ours], rates[base], strict=True)]
         for ours in rates
@@ -88,33 +107,58 @@ def run(console: Console) -> dict[str, Any]:
     }
 
 
-def _prepare(folder: Path) -> tuple[str, str, dict[str, str]]:
+def _prepare(folder: Path) -> Models:
     """Register a ridge model in a store of its own; save its folder and, for information, one of trees."""
-    environment = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}"}
+    keys = folder / "keys"
+    environment = {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "TREATMENT_RESPONSE_TRUSTED_KEYS": str(keys),
+    }
     before = dict(os.environ)
     os.environ.update(environment)
     try:
         experiment = ready_store(cohort_file().name)
         fit = fit_cohort(cohort(_PATIENTS, 1), 1, "ridge")
-        promote(cohort_file().name, log_fit(fit, experiment, "benchmark")[0])
+        version = log_fit(fit, experiment, "benchmark")[0]
+        # What is measured is the service's speed: the record only lets the version be loaded.
+        sign_version(f"models:/{cohort_file().name}/{version}", keys)
+        promote(cohort_file().name, version)
     finally:
         os.environ.clear()
         os.environ.update(before)
-    model, trees = folder / "ridge", folder / "trees"
-    save_model(fit.model, model)
+    save_model(fit.model, folder / "ridge")
     bare = fit_model(Patients.from_cohort(cohort(_PATIENTS, 1)), 1, "xgboost").model
-    save_model(CareModel({"baseline": bare}), trees)
-    return str(model), str(trees), environment
+    save_model(CareModel({"baseline": bare}), folder / "trees")
+    for name in ("ridge", "trees"):
+        sign_folder(folder / name, keys)
+    return Models(folder / "ridge", folder / "trees", environment)
 
 
-def _ours(uri: str, environment: dict[str, str]) -> Service:
+def _ours(uri: str, models: Models, **settings: str) -> Service:
+    """Our service as it starts by itself, but for its records, which are off unless they are asked for."""
     port = free_port()
     command = [sys.executable, "-m", "serving", "run", "--model", uri, "--port", str(port)]
-    return Service(command, port, "/readyz", environment)
+    chosen = {f"TREATMENT_RESPONSE_{k.upper()}": v for k, v in ({"records": "off"} | settings).items()}
+    return Service(command, port, "/readyz", models.environment | chosen)
 
 
-def _loads(model: str, trees: str, alias: str, environment: dict[str, str]) -> dict[str, Load]:
-    patient, plan = _patient(Path(model))
+def _guarded(models: Models) -> tuple[Service, str]:
+    """Our service with API keys, limits of rate and records in a file; and a key for it."""
+    folder = models.ridge.parent
+    _, key = add_key(KeyFile(folder / "keys.json"), "benchmark", ["clinician"], 1)
+    service = _ours(
+        str(models.ridge),
+        models,
+        api_keys=str(folder / "keys.json"),
+        rate_limit="10000000",  # counted as any other, and never reached
+        records=f"sqlite:///{folder / 'records.sqlite'}",
+        records_key=str(folder / "records.key"),
+    )
+    return service, key
+
+
+def _loads(models: Models, alias: str) -> dict[str, Load]:
+    patient, plan = _patient(models.ridge)
     bodies = {
         name: json.dumps({"patient": patient, "plan": plan, "drivers": drivers}).encode()
         for name, drivers in (("drivers off", False), ("drivers on", True))
@@ -135,20 +179,23 @@ def _loads(model: str, trees: str, alias: str, environment: dict[str, str]) -> d
         port,
         "/ping",
         # So that the server finds the Python, and the packages, of this environment.
-        environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+        models.environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
     )
     safety = {"patient": patient, "plan": plan, "drivers": False, "safety": {"psychosis": False}}
+    guarded, key = _guarded(models)
     services = {
-        "": _ours(model, {}),
-        ", log level warning": _ours(model, {"TREATMENT_RESPONSE_LOG_LEVEL": "warning"}),
-        ", xgboost": _ours(trees, {}),
+        "": (_ours(str(models.ridge), models), ""),
+        ", log level warning": (_ours(str(models.ridge), models, log_level="warning"), ""),
+        ", keys and records": (guarded, key),
+        ", xgboost": (_ours(str(models.trees), models), ""),
     }
     loads = {"no-op": Load(noop, "/v1/predict", bodies["drivers off"])}
-    for suffix, service in services.items():
-        loads |= {f"{name}{suffix}": Load(service, "/v1/predict", body) for name, body in bodies.items()}
+    for suffix, (service, key) in services.items():
+        loads |= {f"{name}{suffix}": Load(service, "/v1/predict", body, key) for name, body in bodies.items()}
+    ours = services[""][0]
     loads |= {
-        "drivers off, with safety": Load(services[""], "/v1/predict", json.dumps(safety).encode()),
-        "plans": Load(services[""], "/v1/plans", json.dumps({"patient": patient}).encode()),
+        "drivers off, with safety": Load(ours, "/v1/predict", json.dumps(safety).encode()),
+        "plans": Load(ours, "/v1/plans", json.dumps({"patient": patient}).encode()),
     }
     return loads | {"mlflow models serve": Load(theirs, "/invocations", json.dumps(table).encode())}
 
@@ -177,7 +224,7 @@ def _measure(loads: dict[str, Load], folder: Path) -> tuple[dict[str, list[float
         _check(loads)
         for i, load in enumerate(loads.values()):
             script = folder / f"{i}.lua"
-            script.write_text(_lua(load.body))
+            script.write_text(_lua(load))
             _wrk(load, script, 1)  # warm
         for _ in range(ROUNDS):
             for i, (name, load) in enumerate(loads.items()):
@@ -205,16 +252,14 @@ def _check(loads: dict[str, Load]) -> None:
 
 
 def _send(load: Load) -> bytes:
-    request = urllib.request.Request(
-        load.service.address(load.path), load.body, {"Content-Type": "application/json"}
-    )
+    request = urllib.request.Request(load.service.address(load.path), load.body, load.headers)
     with urllib.request.urlopen(request, timeout=30) as answer:
         return bytes(answer.read())
 
 
-def _lua(body: bytes) -> str:
-    lines = ['wrk.method = "POST"', f"wrk.body = [==[{body.decode()}]==]"]
-    return "\n".join([*lines, 'wrk.headers["Content-Type"] = "application/json"', ""])
+def _lua(load: Load) -> str:
+    headers = [f'wrk.headers["{name}"] = "{value}"' for name, value in load.headers.items()]
+    return "\n".join(['wrk.method = "POST"', f"wrk.body = [==[{load.body.decode()}]==]", *headers, ""])
 
 
 def _wrk(load: Load, script: Path, seconds: int) -> float:

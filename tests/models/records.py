@@ -8,9 +8,9 @@ from models.registry import RECORD_TAGS, connect, locate
 from models.storage import digest_of
 
 
-def sign_folder(folder: Path, name: str = "", passed: bool = True) -> Path:
+def sign_folder(folder: Path, keys: Path | None = None, *, name: str = "", passed: bool = True) -> Path:
     """Put a signed record beside a saved model and give the folder of trusted keys that knows its key."""
-    keys = folder.parent / f"{folder.name}-keys"
+    keys = folder.parent / f"{folder.name}-keys" if keys is None else keys
     write_record(_sign(keys, name or folder.name, "local", digest_of(folder), passed), folder)
     return keys
 
