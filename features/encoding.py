@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     import pandas as pd
     from numpy.typing import NDArray
 
     from features.cohort_file import CohortFile
 
-__all__ = ["column_names", "encode_frame", "encode_patient"]
+__all__ = ["column_names", "encode_frame", "encode_patient", "encode_values"]
 
 _NAN = float("nan")
 
@@ -87,9 +87,30 @@ def encode_patient(cohort_file: CohortFile, patient: Mapping[str, object], plan:
     ValueError
         If a level or the plan is not one of the cohort file's.
     """
+    values = [patient.get(predictor.name) for predictor in cohort_file.baseline_predictors]
+    return encode_values(cohort_file, values, plan)
+
+
+def encode_values(cohort_file: CohortFile, values: Iterable[object], plan: str | None) -> list[float]:
+    """Encode one patient whose values have been validated, in the order of the baseline predictors.
+
+    Parameters
+    ----------
+    cohort_file : CohortFile
+    values : iterable, one for each baseline predictor
+    plan : str or None
+
+    Returns
+    -------
+    list of float
+
+    Raises
+    ------
+    ValueError
+        As `encode_patient`.
+    """
     row: list[float] = []
-    for predictor in cohort_file.baseline_predictors:
-        value = patient.get(predictor.name)
+    for predictor, value in zip(cohort_file.baseline_predictors, values, strict=True):
         if value is None:
             row.append(_NAN)
         elif predictor.levels:

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from models.conformal import ConformalBounds
     from models.uncertainty import Uncertainty
 
-__all__ = ["LEVEL", "OUTCOMES", "Choice", "OutcomeModel", "ResponseModel", "fit_outcome", "fit_score"]
+__all__ = [
+    "LEVEL",
+    "OUTCOMES",
+    "Choice",
+    "OutcomeModel",
+    "ResponseModel",
+    "fit_outcome",
+    "fit_score",
+    "with_interval",
+]
 
 OUTCOMES: Final = ("response", "remission")
 LEVEL: Final = 0.9
@@ -81,9 +90,6 @@ class OutcomeModel:
     def predict(self, inputs: Inputs) -> NDArray[np.float64]:
         """Probability with the interval of level `LEVEL` for the patient's true probability.
 
-        The variance of the logit is the posterior's, plus half the squared distance between the
-        calibrated logit and the posterior's mean, as if either could be right.
-
         Parameters
         ----------
         inputs : Inputs
@@ -91,14 +97,12 @@ class OutcomeModel:
         Returns
         -------
         ndarray of shape (3, n)
-            Probability, lower end, upper end.
+            As `with_interval`.
         """
         raw = self.score.logit(inputs)
         centre = self.choice.recalibration.apply(raw)
         mean = raw if self.score is self.uncertainty.centre else self.uncertainty.centre.logit(inputs)
-        half = _QUANTILE * np.sqrt(self.uncertainty.variance(inputs) + (centre - mean) ** 2 / 2)
-        result: NDArray[np.float64] = expit(np.array([centre, centre - half, centre + half]))
-        return result
+        return with_interval(centre, mean, self.uncertainty.variance(inputs))
 
     def drivers(self, inputs: Inputs) -> NDArray[np.float64]:
         """Effect of each column of an encoded row, in probability, against the average patient.
@@ -124,6 +128,31 @@ class OutcomeModel:
         rate = np.where(near, here * (1 - here), (expit(start + safe) - here) / safe)
         result: NDArray[np.float64] = contributions * rate[:, None]
         return result
+
+
+def with_interval(
+    centre: NDArray[np.float64], mean: NDArray[np.float64], variance: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give probabilities with the interval of level `LEVEL` for the true probability.
+
+    The variance of the logit is the posterior's, plus half the squared distance between the calibrated
+    logit and the posterior's mean, as if either could be right.
+
+    Parameters
+    ----------
+    centre : ndarray of shape (n,)
+        Calibrated logits.
+    mean, variance : ndarray of shape (n,)
+        Of the logits' posteriors.
+
+    Returns
+    -------
+    ndarray of shape (3, n)
+        Probability, lower end, upper end.
+    """
+    half = _QUANTILE * np.sqrt(variance + (centre - mean) ** 2 / 2)
+    result: NDArray[np.float64] = expit(np.array([centre, centre - half, centre + half]))
+    return result
 
 
 @dataclass(frozen=True)

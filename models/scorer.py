@@ -9,6 +9,7 @@ import numpy as np
 
 from features.cohort_file_model import BASELINE
 from features.encoding import column_names
+from models.prepared import PreparedLines
 from models.response_model import LEVEL, OUTCOMES
 
 if TYPE_CHECKING:
@@ -115,7 +116,9 @@ class Scorer:
         self.model = model
         self.landmark = landmark
         self.cohort_file: CohortFile = model.cohort_file
-        self._response, self._remission = (model.outcomes[name] for name in OUTCOMES)
+        self._outcomes = [model.outcomes[name] for name in OUTCOMES]
+        self._response = self._outcomes[0]
+        self._lines = PreparedLines.of(self._outcomes)
         self._names = column_names(self.cohort_file)
         self._low, self._high = model.encoder.seen_.T
         self._columns = [
@@ -141,11 +144,11 @@ class Scorer:
         """
         rows = np.array([row], dtype=np.float64)
         inputs = self.model.inputs(rows)
-        response = Likelihood(*self._response.predict(inputs)[:, 0].tolist())
+        response, remission = (Likelihood(*figures) for figures in self._predict(inputs))
         missing, unusual = self.notice(rows[0])
         return Answer(
             response,
-            Likelihood(*self._remission.predict(inputs)[:, 0].tolist()),
+            remission,
             self._response.choice.bounds.verdict(response.probability),
             missing,
             unusual,
@@ -157,6 +160,13 @@ class Scorer:
         values = row[: len(self._low)]
         missing = tuple(self._names[i] for i in np.flatnonzero(np.isnan(values)).tolist())
         return missing, tuple(self._unusual(values))
+
+    def _predict(self, inputs: Inputs) -> list[list[float]]:
+        """Probability, lower and upper end, of each outcome."""
+        if self._lines is not None:
+            figures: list[list[float]] = self._lines.predict(inputs).T.tolist()
+            return figures
+        return [outcome.predict(inputs)[:, 0].tolist() for outcome in self._outcomes]
 
     def _unusual(self, values: NDArray[np.float64]) -> Iterator[Unusual]:
         for i in np.flatnonzero((values < self._low) | (values > self._high)).tolist():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from secrets import token_hex
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
-from uuid import uuid4
 
 from serving.logs import place_of
 from serving.problems import ProblemError, make_problem_response
@@ -55,7 +55,7 @@ class Boundary:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        start, request_id, status = perf_counter(), uuid4().hex, 0
+        start, request_id, status = perf_counter(), token_hex(16), 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status

@@ -56,7 +56,9 @@ class Metrics:
             ["predictor"],
             registry=self._registry,
         )
-        self._missing_of: dict[str, Callable[[], None]] = {}
+        self._count_missing = _Counts(self._missing)
+        self._count_predictions = _Counts(self._predictions)
+        self._count_refusals = _Counts(self._refusals)
         self._observers: dict[tuple[str, str, int], Callable[[float], None]] = {}
 
     def watch(
@@ -92,12 +94,9 @@ class Metrics:
             With `model`, `inputs`, and perhaps `verdict`.
         """
         verdict = answer.get("verdict") or "none"
-        self._predictions.labels(surface, answer["model"]["version"], verdict).inc()
+        self._count_predictions(surface, answer["model"]["version"], verdict)
         for name in answer["inputs"]["missing"]:
-            count = self._missing_of.get(name)
-            if count is None:  # predictors are few, and looking a label up costs more than counting
-                count = self._missing_of[name] = self._missing.labels(name).inc
-            count()
+            self._count_missing(name)
 
     def write(self, served: Served | None, following: Following | None) -> bytes:
         """Write the figures of all workers.
@@ -128,7 +127,21 @@ class Metrics:
             self._observers[method, route, status] = observer
         observer(seconds)
         if status in _REFUSALS:
-            self._refusals.labels(str(status)).inc()
+            self._count_refusals(str(status))
+
+
+class _Counts:
+    """A counter whose labels are looked up once: looking them up costs more than counting."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._known: dict[tuple[str, ...], Callable[[], None]] = {}
+
+    def __call__(self, *labels: str) -> None:
+        count = self._known.get(labels)
+        if count is None:  # versions, routes and predictors are few
+            count = self._known[labels] = self._counter.labels(*labels).inc
+        count()
 
 
 class _State:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema, create_model
 
 from features.cohort_file_model import BASELINE, Predictor
-from features.encoding import encode_patient
+from features.encoding import encode_values
 from serving.safety import safety_field
 
 if TYPE_CHECKING:
@@ -126,12 +126,10 @@ def encode_request(cohort_file: CohortFile, request: PredictRequest) -> list[flo
     Returns
     -------
     list of float
-        As `features.encoding.encode_patient`.
+        As `features.encoding.encode_values`.
     """
     # pydantic fills an instance's dict in the order of the fields, which is that of the predictors.
-    values = request.patient.__dict__.values()
-    names = (predictor.name for predictor in cohort_file.baseline_predictors)
-    return encode_patient(cohort_file, dict(zip(names, values, strict=True)), request.plan)
+    return encode_values(cohort_file, request.patient.__dict__.values(), request.plan)
 
 
 def values_of(part: BaseModel, predictors: tuple[Predictor, ...]) -> dict[str, object]:
