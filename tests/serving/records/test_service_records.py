@@ -7,8 +7,8 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 from collections.abc import Callable
+from http.client import HTTPException
 from pathlib import Path
 
 import psutil
@@ -39,7 +39,7 @@ class Load:
         while not self._stopping.is_set():
             try:
                 status, answer = self.service.ask("/v1/predict", BODY)
-            except (OSError, urllib.error.URLError, ValueError):
+            except (OSError, HTTPException, ValueError):
                 time.sleep(0.02)  # the connection died with the worker
                 continue
             if status == 200:
