@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.load import Load
     from tests.serving.versions import Registry
 
-_WAIT: Final = 60.0
+_WAIT: Final = 120.0
 _PAUSE: Final = 0.02
 _REFUSED: Final = "treatment_response_version_refused"
 
