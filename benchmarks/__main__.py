@@ -18,7 +18,7 @@ from features.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KEYS = ("accuracy", "coverage", "calibration", "plans", "gates", "serving", "batch", "fit")
+KEYS = ("accuracy", "coverage", "calibration", "plans", "gates", "serving", "service", "batch", "fit")
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -11,10 +11,15 @@ import time
 import urllib.request
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING, Final
+
+from serving.access.api_keys import add_key
+from serving.access.key_file import KeyFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _WAIT: Final = 120.0  # seconds that a server may take to become ready
 
@@ -66,6 +71,41 @@ def _wait(service: Service, process: subprocess.Popen[bytes]) -> None:
         except OSError:  # not listening yet, or 503
             time.sleep(0.01)
     raise ChildProcessError(f"not ready: {' '.join(service.command)}")
+
+
+def guarded(folder: Path, roles: list[str]) -> tuple[dict[str, str], str]:
+    """Settings of a service with API keys, limits of rate and records in a file, `records.sqlite`; and a key.
+
+    Parameters
+    ----------
+    folder : Path
+        For all of these.
+    roles : list of str
+        Of who has the key.
+
+    Returns
+    -------
+    environment : dict of str to str
+    key : str
+    """
+    _, key = add_key(KeyFile(folder / "keys.json"), "benchmark", roles, 1)
+    settings = {
+        "api_keys": str(folder / "keys.json"),
+        "rate_limit": "10000000",  # counted as any other, and never reached
+        "records": f"sqlite:///{folder / 'records.sqlite'}",
+        "records_key": str(folder / "records.key"),
+    }
+    return as_environment(settings), key
+
+
+def as_environment(settings: dict[str, str]) -> dict[str, str]:
+    """Settings of the service as variables."""
+    return {f"TREATMENT_RESPONSE_{name.upper()}": value for name, value in settings.items()}
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    """Median and range."""
+    return {"median": median(values), "min": min(values), "max": max(values)}
 
 
 def free_port() -> int:

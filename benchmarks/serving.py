@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 from rich.table import Table
 
-from benchmarks.servers import Service, free_port, started
+from benchmarks.servers import Service, as_environment, free_port, guarded, spread, started
 from benchmarks.simulated import cohort, cohort_file
 from features.cohort import make_cohort
 from features.errors import UserError
@@ -29,8 +29,6 @@ from features.simulation import simulate
 from models.care_model import CareModel
 from models.plan_scorer import compare_plans
 from models.storage import load_model, save_model
-from serving.access.api_keys import add_key
-from serving.access.key_file import KeyFile
 from tests.models.records import sign_folder, sign_version
 from training.cross_validation import fit_model
 from training.fit import fit_cohort
@@ -101,8 +99,8 @@ def run(console: Console) -> dict[str, Any]:
     _print(console, rates, ratios, starts, resident)
     return {
         "requests_per_second": {name: median(values) for name, values in rates.items()},
-        "ratio": {name: _spread(values) for name, values in ratios.items()},
-        "ready_seconds": {name: _spread(values) for name, values in starts.items()},
+        "ratio": {name: spread(values) for name, values in ratios.items()},
+        "ready_seconds": {name: spread(values) for name, values in starts.items()},
         "resident_mb": resident,
     }
 
@@ -134,27 +132,18 @@ def _prepare(folder: Path) -> Models:
     return Models(folder / "ridge", folder / "trees", environment)
 
 
-def _ours(uri: str, models: Models, **settings: str) -> Service:
+def _ours(uri: str, models: Models, environment: dict[str, str] | None = None) -> Service:
     """Our service as it starts by itself, but for its records, which are off unless they are asked for."""
     port = free_port()
     command = [sys.executable, "-m", "serving", "run", "--model", uri, "--port", str(port)]
-    chosen = {f"TREATMENT_RESPONSE_{k.upper()}": v for k, v in ({"records": "off"} | settings).items()}
+    chosen = as_environment({"records": "off"}) | (environment or {})
     return Service(command, port, "/readyz", models.environment | chosen)
 
 
 def _guarded(models: Models) -> tuple[Service, str]:
     """Our service with API keys, limits of rate and records in a file; and a key for it."""
-    folder = models.ridge.parent
-    _, key = add_key(KeyFile(folder / "keys.json"), "benchmark", ["clinician"], 1)
-    service = _ours(
-        str(models.ridge),
-        models,
-        api_keys=str(folder / "keys.json"),
-        rate_limit="10000000",  # counted as any other, and never reached
-        records=f"sqlite:///{folder / 'records.sqlite'}",
-        records_key=str(folder / "records.key"),
-    )
-    return service, key
+    environment, key = guarded(models.ridge.parent, ["clinician"])
+    return _ours(str(models.ridge), models, environment), key
 
 
 def _loads(models: Models, alias: str) -> dict[str, Load]:
@@ -182,11 +171,14 @@ def _loads(models: Models, alias: str) -> dict[str, Load]:
         models.environment | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
     )
     safety = {"patient": patient, "plan": plan, "drivers": False, "safety": {"psychosis": False}}
-    guarded, key = _guarded(models)
+    with_records, key = _guarded(models)
     services = {
         "": (_ours(str(models.ridge), models), ""),
-        ", log level warning": (_ours(str(models.ridge), models, log_level="warning"), ""),
-        ", keys and records": (guarded, key),
+        ", log level warning": (
+            _ours(str(models.ridge), models, as_environment({"log_level": "warning"})),
+            "",
+        ),
+        ", keys and records": (with_records, key),
         ", xgboost": (_ours(str(models.trees), models), ""),
     }
     loads = {"no-op": Load(noop, "/v1/predict", bodies["drivers off"])}
@@ -277,10 +269,6 @@ def _seconds_until_ready(service: Service) -> float:
     start = time.perf_counter()
     with started(service):
         return time.perf_counter() - start
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    return {"median": median(values), "min": min(values), "max": max(values)}
 
 
 def _print(
