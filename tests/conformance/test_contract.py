@@ -40,6 +40,11 @@ def test_api_keeps_to_its_description(deployment: Deployment, tmp_path: Path) ->
     assert count(deployment.home, "predictions") - before > (EXAMPLES or 20)
     assert not WHOLE or count(deployment.home, "attachments") > 0
     # What so many requests at two workers have written still holds together.
-    command = [sys.executable, "-m", "serving", "verify-audit"]
-    code, said = run(command, deployment.home, PYTHONPATH=str(Path(__file__).parents[2]))
+    stored = deployment.home / ".records"
+    code, said = run(
+        [sys.executable, "-m", "serving", "verify-audit"],
+        TREATMENT_RESPONSE_RECORDS=f"sqlite:///{stored / 'records.sqlite'}",
+        TREATMENT_RESPONSE_RECORDS_KEY=str(stored / "records.key"),
+    )
     assert code == 0, said
+    assert said.startswith(f"{count(deployment.home, 'audit')} lines, 0 problems"), said
