@@ -16,6 +16,9 @@ MODEL := models:/ketamine-trd@challenger
 COHORT := features/cohorts/ketamine_trd.toml
 DATA := demo/cohort_2000.csv
 
+# How many requests `make conformance` makes up for each operation of the API.
+EXAMPLES := 200
+
 # One lock for every system and every Python from 3.11; the header names the command, never a path or an address.
 LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--custom-compile-command "make lock"
@@ -24,10 +27,10 @@ LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --no
 # MLflow sends usage figures by default.
 export MLFLOW_DISABLE_TELEMETRY := true
 
-.PHONY: help install demo serve test lint types validate bench lock mlflow build clean
+.PHONY: help install demo serve test conformance lint types validate bench lock mlflow build clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(STAMP)  ## the environment in .venv, from the locked requirements
 
@@ -47,6 +50,9 @@ serve: install  ## the service on 127.0.0.1:8000
 
 test: install  ## the whole test suite
 	$(BIN)/python -m pytest
+
+conformance: install  ## CDS Hooks, FHIR, API contract, patients' values and the page's accessibility, on a running service (EXAMPLES= for more)
+	CONFORMANCE_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m conformance -rs
 
 lint: install  ## style, format, layers of the packages, unsafe calls, and packages as they were locked
 	$(BIN)/ruff check .

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, Strict, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, create_model
 
 from models.durability import HORIZON
 from serving.problems import FieldProblem, ProblemError
-from serving.schemas import PatientRequest
+from serving.schemas import PatientRequest, as_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ class RelapseFree(BaseModel):
     target: Annotated[float, Strict(), Field(gt=0, lt=1)] = Field(
         0.6, description="What the lower bound of the relapse-free probability must reach."
     )
-    weeks: Annotated[int, Strict(), Field(ge=1, le=HORIZON)] = Field(
+    weeks: Annotated[int, Strict(), Field(ge=1, le=HORIZON), BeforeValidator(as_whole)] = Field(
         26, description="At which week after response."
     )
 

@@ -18,6 +18,7 @@ __all__ = [
     "PatientRequest",
     "PredictRequest",
     "allowed_values",
+    "as_whole",
     "encode_request",
     "make_request_model",
     "observed_predictors",
@@ -175,6 +176,27 @@ def allowed_values(predictor: Predictor) -> str:
     return f"must be a number from {low:.15g} to {high:.15g}"
 
 
+def as_whole(value: object) -> object:
+    """Turn 25.0 into 25: JSON Schema knows no difference between them, pydantic's strict `int` does.
+
+    Parameters
+    ----------
+    value : object
+        As JSON holds it; infinite if it was written as 1e400.
+
+    Returns
+    -------
+    object
+        The same where it is no whole number.
+
+    Examples
+    --------
+    >>> as_whole(25.0), as_whole(25.5), as_whole(float("inf")), as_whole(True)
+    (25, 25.5, inf, True)
+    """
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def _annotation(predictor: Predictor) -> Any:
     """Type of a predictor's value, checked as JSON is: no text for numbers, no booleans for numbers."""
     if predictor.kind == "binary":
@@ -215,6 +237,5 @@ def _whole_levels(levels: tuple[str, ...]) -> list[int]:
 
 def _as_level(value: object) -> object:
     """Read a whole number as the level that it names; a boolean is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    return f"{value:.0f}" if value == int(value) else value
+    whole = as_whole(value)
+    return str(whole) if isinstance(whole, int) and not isinstance(whole, bool) else value

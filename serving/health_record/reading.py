@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from serving.health_record.forms import form_items
 from serving.health_record.resources import codings, newest_time, reference_of, text_at
+from serving.schemas import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -187,7 +188,10 @@ def _scaled(source: FhirSource, number: object, unit: str) -> object:
     if unit not in source.units:
         return Unusable(f"is in a unit that the mapping does not know (known: {', '.join(source.units)})")
     factor = source.units[unit]
-    return number if factor == 1 else number * factor
+    if factor == 1:
+        return number
+    # JSON's integers have no bound, and one that no float can hold cannot be multiplied.
+    return number * factor if abs(number) <= LARGEST else Unusable("is beyond all bounds")
 
 
 def _condition(source: FhirSource, record: PatientRecord, now: datetime.datetime) -> Read | None:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-import subprocess
-import sys
-import time
-import urllib.error
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_pla
 from models.storage import save_model
 from tests.models.records import sign_folder
 from tests.models.small_care import shipped_care
-from tests.serving.conftest import Service, keys_of, port_in, serving_environment
+from tests.serving.conftest import Service, end, keys_of, launch
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
@@ -58,26 +52,13 @@ def serve(model_folder: Path) -> Iterator[Serve]:
     started: list[Service] = []
 
     def starter(folder: Path) -> Service:
-        log = folder / "service.log"
-        command = [sys.executable, "-m", "serving", "run", "--port", "0", "--model", str(model_folder)]
-        environment = serving_environment(TREATMENT_RESPONSE_TRUSTED_KEYS=str(keys_of(model_folder)))
-        with log.open("wb") as stderr:
-            process = subprocess.Popen(command, stderr=stderr, cwd=folder, env=environment)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and process.poll() is None:
-            if port := port_in(log):
-                service = Service(f"http://127.0.0.1:{port}", log, process)
-                with contextlib.suppress(urllib.error.URLError, ConnectionError):
-                    if service.ask("/readyz")[0] == HTTPStatus.OK:
-                        started.append(service)
-                        return service
-            time.sleep(0.05)
-        raise AssertionError(f"did not start: {log.read_text(encoding='utf-8')}")
+        trusted = {"TREATMENT_RESPONSE_TRUSTED_KEYS": str(keys_of(model_folder))}
+        started.append(launch(folder / "service.log", "--model", str(model_folder), cwd=folder, **trusted))
+        return started[-1]
 
     yield starter
     for service in started:
-        if service.process.poll() is None:
-            service.stop()
+        end(service.process)
 
 
 @pytest.fixture(scope="package")

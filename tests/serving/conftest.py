@@ -159,35 +159,44 @@ def port_in(log: Path) -> int | None:
     return None
 
 
+def launch(log: Path, *arguments: str, cwd: Path, **environment: str) -> Service:
+    """Start a service on a free port and wait until it is ready; `end` it."""
+    command = [sys.executable, "-m", "serving", "run", "--port", "0", *arguments]
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(command, stderr=stderr, cwd=cwd, env=serving_environment(**environment))
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if port := port_in(log):
+            service = Service(f"http://127.0.0.1:{port}", log, process)
+            with contextlib.suppress(urllib.error.URLError, ConnectionError):
+                if service.ask("/readyz")[0] == 200:
+                    return service
+        time.sleep(0.05)
+    end(process)
+    raise AssertionError(f"did not become ready: {log.read_text(encoding='utf-8')}")
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a service, if it has not ended yet."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)  # not SIGKILL at once: it would orphan workers
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """Start services on free ports; whatever still runs at the end of the test is killed."""
-    processes: list[subprocess.Popen[bytes]] = []
+    """Start services on free ports; whatever still runs at the end of the test is ended."""
+    services: list[Service] = []
 
     def starter(*arguments: str, cwd: Path | None = None, **environment: str) -> Service:
-        log = tmp_path / f"service-{len(processes)}.log"
-        command = [sys.executable, "-m", "serving", "run", "--port", "0", *arguments]
-        with log.open("wb") as stderr:
-            process = subprocess.Popen(
-                command, stderr=stderr, cwd=cwd or tmp_path, env=serving_environment(**environment)
-            )
-        processes.append(process)
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline and process.poll() is None:
-            if port := port_in(log):
-                service = Service(f"http://127.0.0.1:{port}", log, process)
-                with contextlib.suppress(urllib.error.URLError, ConnectionError):
-                    if service.ask("/readyz")[0] == 200:
-                        return service
-            time.sleep(0.05)
-        raise AssertionError(f"did not become ready: {log.read_text(encoding='utf-8')}")
+        log = tmp_path / f"service-{len(services)}.log"
+        services.append(launch(log, *arguments, cwd=cwd or tmp_path, **environment))
+        return services[-1]
 
     yield starter
-    for process in processes:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)  # not SIGKILL at once: it would orphan workers
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    for service in services:
+        end(service.process)

@@ -53,6 +53,16 @@ BAD_FIELDS: dict[str, tuple[bytes, str, list[tuple[str, str]]]] = {
         "66",
         [("/patient/childhood_trauma_domains", "must be one of: 0, 1, 2, 3, 4, 5")],
     ),
+    "huge exponent for an ordinal": (
+        text('{"childhood_trauma_domains": -4e777}'),
+        "777",
+        [("/patient/childhood_trauma_domains", "must be one of: 0, 1, 2, 3, 4, 5")],
+    ),
+    "eight hundred digits for an ordinal": (
+        text(f'{{"childhood_trauma_domains": {"4" * 800}}}'),
+        "4444",
+        [("/patient/childhood_trauma_domains", "must be one of: 0, 1, 2, 3, 4, 5")],
+    ),
     "boolean for an ordinal": (
         text('{"childhood_trauma_domains": true}'),
         "true",

@@ -257,6 +257,12 @@ def test_maintenance_is_the_least_frequent_that_keeps_the_target(client: TestCli
                 assert plan["schedule"]["why"].startswith("No maintenance reaches a lower bound of")
 
 
+def test_whole_number_may_be_written_with_a_point(client: TestClient) -> None:
+    # JSON Schema takes 12.0 for an integer, and so do clients that know one kind of number only.
+    plain, pointed = (ask(client, relapse_free={"weeks": weeks}) for weeks in (12, 12.0))
+    assert plain["plans"] == pointed["plans"]
+
+
 def test_older_patients_begin_esketamine_with_28_mg(client: TestClient) -> None:
     answer = ask(client, patient=PATIENT | {"age": 70})
     assert by_plan(answer)["esketamine"]["schedule"]["sessions"][0]["dose"] == "28 mg"
@@ -406,6 +412,16 @@ BAD: dict[str, tuple[dict[str, Any], str, list[tuple[str, str]]]] = {
     "too many weeks": (
         {"relapse_free": {"weeks": 533}},
         "533",
+        [("/relapse_free/weeks", "must be a whole number from 1 to 52")],
+    ),
+    "half weeks": (
+        {"relapse_free": {"weeks": 5.5}},
+        "5.5",
+        [("/relapse_free/weeks", "must be a whole number from 1 to 52")],
+    ),
+    "yes for weeks": (
+        {"relapse_free": {"weeks": True}},
+        "\0",
         [("/relapse_free/weeks", "must be a whole number from 1 to 52")],
     ),
     "unknown aim": (

@@ -112,6 +112,16 @@ def test_units_are_converted(mapping: FhirMapping, shipped: CohortFile) -> None:
     assert read(mapping, shipped, milligrams).patient["crp"] == 7.5
 
 
+@pytest.mark.parametrize("value", [10**400, -(10**400), float("inf"), float("nan")])
+def test_number_beyond_all_bounds_is_not_converted(
+    mapping: FhirMapping, shipped: CohortFile, value: float
+) -> None:
+    found = read(mapping, shipped, observation("1988-5", None, **quantity(value=value, code="mg/dL")))
+    assert "crp" not in found.patient
+    (said,) = found.unused
+    assert "is beyond all bounds" in said
+
+
 def test_scale_of_adolescents_is_another_scale(mapping: FhirMapping, shipped: CohortFile) -> None:
     assert "phq9_baseline" not in read(mapping, shipped, observation("89204-2", 12)).patient
 
