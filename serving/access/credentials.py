@@ -10,6 +10,7 @@ from serving.access.api_keys import KEY_PREFIX
 from serving.access.caller import ANONYMOUS, Caller
 from serving.access.sessions import NOBODY_YET
 from serving.access.tokens import unauthorised
+from serving.problems import ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from serving.access.sessions import Session, Sessions
     from serving.access.tokens import Tokens
 
-__all__ = ["ENDED", "Credentials", "Visitor"]
+__all__ = ["API_KEY_HEADER", "ENDED", "Credentials", "Visitor", "says_who"]
+
+API_KEY_HEADER: Final = b"x-api-key"
 
 ENDED: Final = "session"
 """Under which name of `UsedTokens` sessions are noted that were signed out."""
@@ -43,6 +46,11 @@ class Visitor:
     caller: Caller | None
     session: Session | None = None
     by_cookie: bool = False
+
+
+def says_who(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a program says who it is: with a key or token of its own, not with a browser's cookie."""
+    return b"authorization" in headers or API_KEY_HEADER in headers
 
 
 class Credentials:
@@ -89,13 +97,17 @@ class Credentials:
         Raises
         ------
         ProblemError
-            401 if a key or token was sent that is not to be believed.
+            401 if a key or token was sent that is not to be believed; 400 if both were.
         """
         if not self.is_on:
             return Visitor(ANONYMOUS, self.session_of(headers))
-        stated = headers.get(b"authorization")
+        stated, key = headers.get(b"authorization"), headers.get(API_KEY_HEADER)
+        if stated is not None and key is not None:
+            raise ProblemError(400, "say who you are once: in Authorization or in X-API-Key")
         if stated is not None:
             return Visitor(await self._bearer(stated.decode("latin-1")))
+        if key is not None:
+            return Visitor(self.sign_in(key.decode("latin-1")).caller)
         session = self.session_of(headers)
         if session is None or session.key_id == NOBODY_YET:
             return Visitor(None, session)
@@ -119,7 +131,7 @@ class Credentials:
         self._used.first_use(ENDED, session.nonce, session.expires + self.sessions.seconds)
 
     def sign_in(self, secret: str) -> ApiKey:
-        """Check the key that a person typed into the page.
+        """Check an API key: one that was sent, or that a person typed into the page.
 
         Parameters
         ----------

@@ -10,7 +10,8 @@ from serving.problems import MEDIA_TYPE
 
 __all__ = ["describe_access"]
 
-_SCHEME: Final = "bearer"
+_BEARER: Final = "bearer"
+_API_KEY: Final = "apiKey"
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 
 
@@ -23,17 +24,19 @@ def describe_access(document: dict[str, Any]) -> None:
         OpenAPI 3.1; changed in place.
     """
     document["components"]["securitySchemes"] = {
-        _SCHEME: {
+        _BEARER: {
             "type": "http",
             "scheme": "bearer",
             "description": "An API key (`trk_…`) or a JSON Web Token of the identity provider.",
-        }
+        },
+        _API_KEY: {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
     }
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if not is_public(path):
                 scope = scope_for(method.upper(), path)
-                operation["security"] = [{_SCHEME: [] if scope is None else [scope]}]
+                needed = [] if scope is None else [scope]
+                operation["security"] = [{_BEARER: needed}, {_API_KEY: needed}]
                 operation["responses"] |= {str(status): _refusal(status) for status in (401, 403, 429)}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import RedirectResponse, Response
 
 from serving.access.caller import ANONYMOUS, Caller
-from serving.access.credentials import Visitor
+from serving.access.credentials import API_KEY_HEADER, Visitor, says_who
 from serving.access.forms import check_token, is_sent_by_forms
 from serving.access.headers import security_headers
 from serving.access.pages import make_refusal_page
@@ -167,10 +167,10 @@ class Access:
             visitor = await self.credentials.identify(headers)
             if visitor.caller is None:
                 raise unauthorised(
-                    "say who you are: send Authorization: Bearer … with an API key or token", ""
+                    "say who you are: send Authorization: Bearer … with an API key or token, or X-API-Key", ""
                 )
         except ProblemError as problem:
-            if problem.status == 401 and b"authorization" in headers:
+            if problem.status == 401 and says_who(headers):
                 self.count_failure(scope)
             raise
         self._check_scope(visitor.caller, scope_for(method, path))
@@ -226,7 +226,7 @@ class Access:
         return await check_token(expected, headers, receive)
 
     def _refusal(self, scope: Scope, headers: Headers, problem: ProblemError) -> Response:
-        if b"text/html" not in headers.get(b"accept", b"") or b"authorization" in headers:
+        if b"text/html" not in headers.get(b"accept", b"") or says_who(headers):
             return make_problem_response(problem)
         if problem.status == 401 and self.credentials.keys is not None:
             wanted = scope["path"] if scope["path"] in _RETURNS else "/"
@@ -237,8 +237,8 @@ class Access:
 def _headers_of(scope: Scope) -> Headers:
     headers: Headers = {}
     for name, value in scope["headers"]:
-        if name == b"authorization" and name in headers:
-            raise ProblemError(400, "there must be one Authorization header")
+        if name in (b"authorization", API_KEY_HEADER) and name in headers:
+            raise ProblemError(400, f"there must be one {name.decode().title()} header")
         headers[name] = headers[name] + b"; " + value if name == b"cookie" and name in headers else value
     return headers
 

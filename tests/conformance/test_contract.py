@@ -29,8 +29,8 @@ def test_api_keeps_to_its_description(deployment: Deployment, tmp_path: Path) ->
     before = count(deployment.home, "predictions")
     code, said = run_check(
         "api_contract.sh",
-        *(deployment.url, "", str(EXAMPLES or 20)),
-        *("-H", deployment.header, *(() if WHOLE else QUICK)),
+        *(deployment.url, deployment.key, str(EXAMPLES or 20)),
+        *(() if WHOLE else QUICK),
         cwd=tmp_path,
         SCHEMATHESIS=str(program),
     )

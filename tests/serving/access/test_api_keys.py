@@ -81,6 +81,28 @@ def test_two_authorization_headers_are_refused(serve: Serve, key_file: KeyFile, 
     assert client.get("/v1/model", headers=both).status_code == 400
 
 
+def test_key_may_be_sent_in_a_header_of_its_own(
+    serve: Serve, key_file: KeyFile, clinician: str, request_body: dict[str, object]
+) -> None:
+    client, own = serve(api_keys=key_file.path), {"X-API-Key": clinician}
+    assert client.post("/v1/predict", json=request_body, headers=own).status_code == 200
+    assert client.get("/metrics", headers=own).status_code == 403  # the same scopes as anywhere
+    wrong = client.get("/v1/model", headers={"X-API-Key": clinician + "x"})
+    assert (wrong.status_code, clinician in wrong.text) == (401, False)
+    assert wrong.headers["www-authenticate"].startswith("Bearer ")
+    # A page that asks for HTML with a key is a program: it is told so, and not sent to sign in.
+    as_page = {"X-API-Key": "x", "Accept": "text/html"}
+    assert client.get("/v1/model", headers=as_page, follow_redirects=False).status_code == 401
+    assert client.get("/v1/model", headers=own | bearer(clinician)).status_code == 400
+    assert client.get("/v1/model", headers=[*own.items(), ("X-API-Key", "x")]).status_code == 400
+
+
+def test_failures_in_that_header_count_too(serve: Serve, key_file: KeyFile, clinician: str) -> None:
+    client = serve(api_keys=key_file.path)
+    statuses = [client.get("/v1/model", headers={"X-API-Key": "x"}).status_code for _ in range(22)]
+    assert set(statuses) == {401, 429}
+
+
 def test_expired_and_revoked_keys_are_refused_at_once(
     serve: Serve, key_file: KeyFile, clinician: str
 ) -> None:

@@ -153,7 +153,9 @@ def test_description_says_who_may_ask_where_somebody_must(
     closed = serve(api_keys=key_file.path).get("/openapi.json", headers=bearer(clinician)).json()
     assert closed["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     predict = closed["paths"]["/v1/predict"]["post"]
-    assert (predict["security"], "429" in predict["responses"]) == ([{"bearer": ["predict"]}], True)
+    assert closed["components"]["securitySchemes"]["apiKey"]["name"] == "X-API-Key"
+    assert predict["security"] == [{"bearer": ["predict"]}, {"apiKey": ["predict"]}]
+    assert "429" in predict["responses"]
     assert "security" not in closed["paths"]["/healthz"]["get"]
     assert "securitySchemes" not in serve().get("/openapi.json").json()["components"]
 
