@@ -101,13 +101,13 @@ class Credentials:
         """
         if not self.is_on:
             return Visitor(ANONYMOUS, self.session_of(headers))
-        stated, key = headers.get(b"authorization"), headers.get(API_KEY_HEADER)
-        if stated is not None and key is not None:
+        stated, secret = headers.get(b"authorization"), headers.get(API_KEY_HEADER)
+        if stated is not None and secret is not None:
             raise ProblemError(400, "say who you are once: in Authorization or in X-API-Key")
         if stated is not None:
             return Visitor(await self._bearer(stated.decode("latin-1")))
-        if key is not None:
-            return Visitor(self.sign_in(key.decode("latin-1")).caller)
+        if secret is not None:
+            return Visitor(self.sign_in(secret.decode("latin-1")).caller)
         session = self.session_of(headers)
         if session is None or session.key_id == NOBODY_YET:
             return Visitor(None, session)
