@@ -72,7 +72,7 @@ def calibration_figure(repeats: list[Predicted], weights: NDArray[np.float64], t
     bottom.set_ylabel("Patients")
     bottom.set_xlabel("Predicted probability")
     bottom.xaxis.set_major_formatter(PercentFormatter(1.0))
-    bottom.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
+    bottom.legend(frameon=False, fontsize=8, loc="best")  # wherever no patients are
     for axes in (top, bottom):
         make_plain(axes)
     return figure
