@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Posterior", "fit_posterior", "solve_map"]
 
 _SHAPE = 1.0  # of the inverse-gamma hyperprior of a block's prior variance: worth two coefficients
-_ERRORS = 2.0  # standard errors above their mode at which intervals take the prior variances
+_ERRORS = 3.0  # standard errors above their mode at which intervals take the prior variances
 _INTERCEPT_PRECISION = 1 / 5.0**2  # any prevalence from 0.1 to 99.9 % is open before the data
 _ROUNDS, _TOLERANCE = 60, 5e-3
 _SETTLED = 1e-4  # logits: the next Newton step would be of the size of its square
@@ -61,7 +61,7 @@ def fit_posterior(
     approximation of the posterior, with an inverse-gamma hyperprior on s_k^2.
 
     The scales are estimates. The mean is taken at their mode, the covariance at the upper end of what they
-    may be, two standard errors of s_k^2 above it (that of an inverse-gamma distribution with as many
+    may be, three standard errors of s_k^2 above it (that of an inverse-gamma distribution with as many
     coefficients as the block has); taken at the mode too, intervals would be too narrow.
 
     Parameters

@@ -14,7 +14,7 @@ from serving.access.description import describe_access
 from serving.access.making import make_access
 from serving.access.routes import access_router
 from serving.api_docs.routes import docs_router
-from serving.boundary import Boundary, LimitBody, LimitTime, answer_failure
+from serving.boundary import Boundary, LimitBody, LimitTime
 from serving.health_record.cors import CdsCors
 from serving.health_record.making import health_record_routers
 from serving.logs import make_logger, make_request_log
@@ -22,8 +22,9 @@ from serving.metrics import Metrics
 from serving.openapi import describe_with
 from serving.page.routes import page_router
 from serving.plan_requests import make_plans_model
-from serving.problems import ProblemError, answer_problem, make_problem_response
+from serving.problems import ProblemError
 from serving.records.recorder import make_recorder
+from serving.refusals import answer_failure, answer_problem, refuse
 from serving.routes import health, metrics, model
 from serving.routes.outcomes import make_outcome_model, outcomes_router
 from serving.routes.plans import plans_router
@@ -125,8 +126,8 @@ def make_version_app(settings: Settings, served: Served) -> FastAPI:
     return app
 
 
-async def _answer_http(_: Request, error: Exception) -> Response:
+async def _answer_http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     detail = _SENTENCES.get(error.status_code, "the request cannot be answered")
-    return make_problem_response(ProblemError(error.status_code, detail, headers=error.headers))
+    return refuse(request.scope, ProblemError(error.status_code, detail, headers=error.headers))

@@ -8,17 +8,16 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from serving.logs import place_of
-from serving.problems import ProblemError, make_problem_response
+from serving.problems import ProblemError
+from serving.refusals import make_failure, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.requests import Request
-    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
     from structlog.typing import FilteringBoundLogger
 
-__all__ = ["Boundary", "LimitBody", "LimitTime", "answer_failure"]
+__all__ = ["Boundary", "LimitBody", "LimitTime"]
 
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
 _DISCARDED: Final = 33_554_432
@@ -71,7 +70,7 @@ class Boundary:
             # Neither message nor traceback is logged: both may quote a value of the request.
             self.log.error("failed", id=request_id, error=type(exc).__name__, place=place_of(exc))  # noqa: TRY400
             if not status:
-                await make_problem_response(_failure())(scope, receive, send_with_id)
+                await refuse(scope, make_failure())(scope, receive, send_with_id)
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", "unknown")
         self.log_request(request_id, method, route, status, (perf_counter() - start) * 1e3)
@@ -102,7 +101,7 @@ class LimitBody:
                 stated = value
         if stated is not None and stated.isdigit() and int(stated) > self.limit:
             await _discard(receive, _DISCARDED)
-            await make_problem_response(self._problem())(scope, receive, send)
+            await refuse(scope, self._problem())(scope, receive, send)
         elif stated is not None:
             await self.app(scope, receive, send)  # the server reads no more than was stated
         else:
@@ -164,16 +163,7 @@ class LimitTime:
         try:
             await self.app(scope, timed, send)
         except _TooSlowError as problem:  # raised before any route could answer it
-            await make_problem_response(problem)(scope, receive, send)
-
-
-async def answer_failure(_: Request, __: Exception) -> Response:
-    """Answer an error that nobody expected, within a version's application; `Boundary` logs it."""
-    return make_problem_response(_failure())
-
-
-def _failure() -> ProblemError:
-    return ProblemError(500, "the service failed; its log has the reason under this X-Request-ID")
+            await refuse(scope, problem)(scope, receive, send)
 
 
 class _TooSlowError(ProblemError):

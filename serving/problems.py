@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pydantic import BaseModel, Field
 from pydantic_core import to_json
 from starlette.responses import Response
 
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-__all__ = ["MEDIA_TYPE", "FieldProblem", "Problem", "ProblemError", "answer_problem", "make_problem_response"]
+__all__ = ["MEDIA_TYPE", "FieldProblem", "Problem", "ProblemError", "make_problem_response"]
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -84,10 +81,3 @@ def make_problem_response(problem: ProblemError) -> Response:
     return Response(
         to_json(document, exclude_none=True), problem.status, problem.headers, media_type=MEDIA_TYPE
     )
-
-
-async def answer_problem(_: Request, error: Exception) -> Response:
-    """Turn a `ProblemError` into its response, as FastAPI's exception handlers are called."""
-    if not isinstance(error, ProblemError):
-        raise error
-    return make_problem_response(error)

@@ -12,10 +12,10 @@ from serving.access.caller import ANONYMOUS, Caller
 from serving.access.credentials import API_KEY_HEADER, Visitor, says_who
 from serving.access.forms import check_token, is_sent_by_forms
 from serving.access.headers import security_headers
-from serving.access.pages import make_refusal_page
 from serving.access.rules import SAFE, is_expected_host, is_public, reads_json_only, scope_for
 from serving.access.tokens import unauthorised
-from serving.problems import ProblemError, make_problem_response
+from serving.problems import ProblemError
+from serving.refusals import is_for_a_person, refuse
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -95,7 +95,6 @@ class Access:
                     message["headers"].append((b"set-cookie", self.cookie_of(cookie).encode()))
             await send(message)
 
-        headers: Headers = {}
         try:
             headers = _headers_of(scope)
             visitor = await self._admit(scope, headers)
@@ -104,7 +103,7 @@ class Access:
             if visitor.caller is ANONYMOUS or visitor.by_cookie or scope["path"] == "/login":
                 receive = await self._check_meant(scope, headers, visitor, receive)
         except ProblemError as problem:
-            response = self._refusal(scope, headers, problem)
+            response = self._refusal(scope, problem)
             await response(scope, receive, send_secured)
             return
         scope.setdefault("state", {}).update(
@@ -225,13 +224,11 @@ class Access:
         expected = "" if visitor.session is None else self.credentials.sessions.csrf_token(visitor.session)
         return await check_token(expected, headers, receive)
 
-    def _refusal(self, scope: Scope, headers: Headers, problem: ProblemError) -> Response:
-        if b"text/html" not in headers.get(b"accept", b"") or says_who(headers):
-            return make_problem_response(problem)
-        if problem.status == 401 and self.credentials.keys is not None:
+    def _refusal(self, scope: Scope, problem: ProblemError) -> Response:
+        if problem.status == 401 and self.credentials.keys is not None and is_for_a_person(scope):
             wanted = scope["path"] if scope["path"] in _RETURNS else "/"
             return RedirectResponse(f"/login?next={wanted}", 303)
-        return make_refusal_page(problem)
+        return refuse(scope, problem)
 
 
 def _headers_of(scope: Scope) -> Headers:

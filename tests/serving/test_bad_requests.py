@@ -288,9 +288,12 @@ def test_unexpected_error_is_answered_without_details_and_logged_without_its_mes
 
         monkeypatch.setattr("models.scorer.Scorer.answer", fail)
         response = client.post("/v1/predict", json=request_body)
+        logged = capsys.readouterr().err
+        page = client.post("/v1/predict", json=request_body, headers={"Accept": "text/html"})
     assert (response.status_code, response.headers["content-type"]) == (500, MEDIA_TYPE)
-    assert "Jones" not in response.text
-    logged = capsys.readouterr().err
+    # A person who has no script gets a page, not JSON.
+    assert (page.status_code, "Not answered" in page.text) == (500, True)
+    assert "Jones" not in response.text + page.text
     assert "Jones" not in logged
     [failed, line] = [json.loads(line) for line in logged.splitlines()]
     assert (failed["error"], failed["level"]) == ("ArithmeticError", "error")

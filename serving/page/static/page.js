@@ -98,7 +98,7 @@ async function predict(form) {
     if (form.dataset.stale) await takeNewToken(form);
     response = await fetch(form.action, {
       method: "POST",
-      headers: { Accept: "text/html" },
+      headers: { Accept: "text/html, application/problem+json" }, // a refusal must not replace what was typed
       body: new URLSearchParams(new FormData(form)),
       signal: AbortSignal.timeout(WAIT_MS),
     });
