@@ -66,8 +66,10 @@ def cubic_terms(
     -------
     ndarray of shape (..., k)
     """
-    above = np.maximum(z[..., None] - knots, 0.0)
-    result: NDArray[np.float64] = (above * above * above * factors).sum(axis=-1)
+    result = np.zeros_like(z)
+    for knot, factor in zip(knots.T, factors.T, strict=True):  # an array of all knots would not fit the cache
+        above = np.maximum(z - knot, 0.0)
+        result += above * above * above * factor
     return result
 
 

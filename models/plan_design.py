@@ -66,10 +66,10 @@ class PlanDesign:
     def times(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
         """Product with one coefficient a column, shape (n,)."""
         result = np.empty(len(self.base))
-        for rows, own in self._parts:
-            weights = beta[: self.base.shape[1]].copy()
+        for rows, base, own in self._parts:
+            weights = beta[: base.shape[1]].copy()
             weights[: own.shape[1]] += beta[own].sum(axis=0)
-            result[rows] = self.base[rows] @ weights
+            result[rows] = base @ weights
         if self.groups is not None:
             result += beta[self._first_group :][self.groups]
         return result
@@ -77,8 +77,8 @@ class PlanDesign:
     def transposed_times(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Product of the transposed matrix with one value a row, shape (n_columns,)."""
         result = np.zeros(self.shape[1])
-        for rows, own in self._parts:
-            sums = self.base[rows].T @ values[rows]
+        for rows, base, own in self._parts:
+            sums = values[rows] @ base
             result[: len(sums)] += sums
             result[own] += sums[: own.shape[1]]
         if self.groups is not None:
@@ -89,8 +89,8 @@ class PlanDesign:
         """X' diag(weight) X, shape (n_columns, n_columns)."""
         size, first = self.base.shape[1], self._first_group
         result = np.zeros((self.shape[1], self.shape[1]))
-        for rows, own in self._parts:
-            inner, across = self._sums(rows, weight)
+        for rows, base, own in self._parts:
+            inner, across = self._sums(rows, base, weight[rows])
             sets = [np.arange(size), *own]
             for a in sets:
                 for b in sets:
@@ -108,24 +108,23 @@ class PlanDesign:
         return int(max([self.base.shape[1] - 1, *(own.max() for own in self.own)])) + 1
 
     @cached_property
-    def _parts(self) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-        """Rows of each plan in pieces, with the plan's own columns."""
+    def _parts(self) -> list[tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]]:
+        """Rows of each plan in pieces, copied once, with the plan's own columns."""
         parts = []
         for plan, own in enumerate(self.own or (np.zeros((0, 0), dtype=np.intp),)):
             rows = np.flatnonzero(self.plans == plan) if self.own else np.arange(len(self.base))
-            pieces = range(0, len(rows), _CHUNK)
-            parts += [(rows[start : start + _CHUNK], own) for start in pieces]
+            pieces = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
+            parts += [(piece, self.base[piece], own) for piece in pieces]
         return parts
 
     def _sums(
-        self, rows: NDArray[np.intp], weight: NDArray[np.float64]
+        self, rows: NDArray[np.intp], base: NDArray[np.float64], weight: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
         """Weighted products of base columns with each other, and with the groups."""
-        base = self.base[rows]
-        rooted = base * np.sqrt(weight[rows])[:, None]
+        rooted = base * np.sqrt(weight)[:, None]
         inner = rooted.T @ rooted  # a matrix times its own transpose costs half of a general product
         if self.groups is None:
             return inner, None
         place = (self.groups[rows], np.arange(len(rows)))
-        member = csr_array((weight[rows], place), shape=(self.n_groups, len(rows)))
+        member = csr_array((weight, place), shape=(self.n_groups, len(rows)))
         return inner, np.asarray(member @ base)
