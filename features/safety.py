@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 
     from features.cohort_file_model import Regimen
 
-__all__ = ["Effect", "Finding", "Rule", "Screen", "Threshold", "check_answers", "load_rules", "screen"]
+__all__ = [
+    "Effect",
+    "Finding",
+    "Rule",
+    "Screen",
+    "Threshold",
+    "asked_with",
+    "check_answers",
+    "load_rules",
+    "screen",
+]
 
 Origin = Literal["answer", "predictor", "both"]
 
@@ -153,10 +163,7 @@ def screen(
         raise AnswersError("safety", problems)
     findings: list[Finding] = []
     unanswered: list[str] = []
-    for rule in load_rules():
-        concerned = tuple(plan for plan, regimen in plans.items() if rule.concerns(regimen))
-        if rule.applies_to != "every_plan" and not concerned:
-            continue  # nobody is asked about ketamine where no plan gives it
+    for rule, concerned in asked_with(plans):
         by_answer = _fires(rule.fires, _read_number(answers.get(rule.name)))
         by_predictor = _fires(rule.predictor_fires, _read_number(patient.get(rule.predictor or "")))
         if by_answer is None and by_predictor is None:
@@ -165,6 +172,29 @@ def screen(
             origin: Origin = "both" if by_answer and by_predictor else "answer" if by_answer else "predictor"
             findings.append(Finding(rule, origin, concerned))
     return Screen(tuple(plans), tuple(findings), tuple(unanswered))
+
+
+def asked_with(plans: Mapping[str, Regimen | None]) -> tuple[tuple[Rule, tuple[str, ...]], ...]:
+    """Give the rules whose questions are asked where there are these plans, and which plans each concerns.
+
+    Parameters
+    ----------
+    plans : mapping of str to Regimen or None
+        As for `screen`.
+
+    Returns
+    -------
+    tuple of pairs of Rule and tuple of str
+        In the order of the rules. Nobody is asked about ketamine where no plan gives it.
+    """
+    return _asked_with(tuple((plan, regimen and regimen.drug) for plan, regimen in plans.items()))
+
+
+@cache
+def _asked_with(drugs: tuple[tuple[str, str | None], ...]) -> tuple[tuple[Rule, tuple[str, ...]], ...]:
+    """Worked out once for each cohort: the service screens with every request."""
+    found = [(rule, tuple(plan for plan, drug in drugs if rule.concerns(drug))) for rule in load_rules()]
+    return tuple((rule, plans) for rule, plans in found if plans or rule.applies_to == "every_plan")
 
 
 def check_answers(answers: Mapping[str, object]) -> Iterator[str]:
@@ -204,7 +234,7 @@ def _is_allowed(rule: Rule, answer: object) -> bool:
 
 def _read_number(value: object) -> float | None:
     """Give a number, or yes and no as 1 and 0; None for what is missing or no number."""
-    if value is None or (not isinstance(value, Real) and not _is_flag(value)):
+    if value is None or (type(value) is not float and not isinstance(value, Real) and not _is_flag(value)):
         return None
     try:
         number = float(value)  # type: ignore[arg-type]  # a flag of numpy is no Real, but a number to float()

@@ -7,12 +7,9 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import Literal, cast, get_args
 
 from features.toml_section import Section
-
-if TYPE_CHECKING:
-    from features.cohort_file_model import Regimen
 
 __all__ = ["Effect", "Rule", "Threshold", "load_rules", "parse_rules"]
 
@@ -114,10 +111,10 @@ class Rule:
         )
         return f"{answer}, or nothing if not known"
 
-    def concerns(self, regimen: Regimen | None) -> bool:
-        """Whether the rule applies to a plan; where a plan's drug is not known, every rule does."""
+    def concerns(self, drug: str | None) -> bool:
+        """Whether the rule applies to a plan's drug; where that is not known, every rule does."""
         drugs = DRUGS[self.applies_to]
-        return not drugs or regimen is None or regimen.drug in drugs
+        return not drugs or drug is None or drug in drugs
 
 
 @cache

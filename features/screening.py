@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from features.encoding import column_names
-from features.safety import Rule, Screen, Threshold, check_answers, load_rules, screen
+from features.safety import Rule, Screen, Threshold, asked_with, check_answers, screen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,11 +69,8 @@ class CohortScreen:
 
     def __init__(self, cohort_file: CohortFile) -> None:
         self.plans = {plan: cohort_file.regimens.get(plan) for plan in cohort_file.plan_levels}
-        self.questions = tuple(
-            rule
-            for rule in load_rules()
-            if rule.applies_to == "every_plan" or any(rule.concerns(r) for r in self.plans.values())
-        )
+        self._concerned = dict(asked_with(self.plans))
+        self.questions = tuple(self._concerned)
         known = {p.name: p for p in cohort_file.predictors if p.kind in _READ}
         self._named_alike = tuple(
             rule.name for rule in self.questions if rule.name in known and rule.predictor != rule.name
@@ -147,7 +144,7 @@ class CohortScreen:
             if rule.effect == "danger_sign":
                 danger[rule.name] = fires
             elif rule.effect == "contraindication":
-                concerned = np.array([rule.concerns(r) for r in self.plans.values()], dtype=bool)
+                concerned = np.array([plan in self._concerned[rule] for plan in self.plans], dtype=bool)
                 contraindications[rule.name] = fires[:, None] & concerned
         return Screened(danger, contraindications, unanswered)
 

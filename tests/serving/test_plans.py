@@ -138,7 +138,7 @@ def test_no_input_yields_a_number_beside_a_danger_sign_or_a_contraindication(
         for rule in fired
         if rule.effect == "contraindication"
         for plan in LEVELS
-        if rule.concerns(shipped_file().regimens[plan])
+        if rule.concerns(shipped_file().regimens[plan].drug)
     }
     answer = ask(client, patient=request["patient"], safety=safety)
     Plans.model_validate(answer, strict=False)
