@@ -33,8 +33,6 @@ _BATCH: Final = 256
 _PATIENCE: Final = 10.0
 """Seconds after which a request no longer waits: a disk may hang without an error."""
 _LONGEST_QUEUE: Final = 2_000
-_GATHERING: Final = 0.001
-"""Seconds to let more arrive, where the last batch was of several: fewer and larger flushes."""
 _PROBE: Final = 1.0
 _RETENTION_SECONDS: Final = 3_600.0
 
@@ -45,7 +43,8 @@ class Recorder:
     """Stores what this worker answers, and says when it is on disk.
 
     One thread has the database: a lock or a slow disk delays those who wait for it and nobody else. What
-    waits when it gets to write is one transaction, so that under load many share the cost of one flush.
+    gathers while it writes is its next transaction, so that under load many share the cost of one flush,
+    and of one change of threads.
 
     Parameters
     ----------
@@ -69,8 +68,9 @@ class Recorder:
         self._keep_days = keep_days
         self._erased = float("-inf")
         self._log = log
-        self._queue: SimpleQueue[Waiting | None] = SimpleQueue()
-        self._is_crowded = False
+        self._waiting: list[Waiting] = []
+        self._is_writing = False
+        self._batches: SimpleQueue[list[Waiting] | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -82,7 +82,9 @@ class Recorder:
 
     async def stop(self) -> None:
         """Write what still waits, and end."""
-        self._queue.put(None)
+        waiting, self._waiting = self._waiting, []
+        self._batches.put(waiting)
+        self._batches.put(None)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, _PATIENCE)
         self._thread = self._loop = None
@@ -127,43 +129,47 @@ class Recorder:
     async def _submit(self, entry: Prediction | Attachment) -> bool:
         if self._loop is None:
             raise RecordsUnavailable("the service starts or stops")
-        if self._queue.qsize() >= _LONGEST_QUEUE:
+        if len(self._waiting) >= _LONGEST_QUEUE:
             raise RecordsUnavailable("too many wait for the records already")
         future: asyncio.Future[bool] = self._loop.create_future()
-        self._queue.put((entry, future))
+        self._waiting.append((entry, future))
+        if not self._is_writing:
+            self._is_writing = True
+            self._loop.call_soon(self._hand_over)  # with whatever else arrives in this round of the loop
         limit = self._loop.call_later(_PATIENCE, _give_up, future)  # a third of what `wait_for` costs
         try:
             return await future
         finally:
             limit.cancel()
 
+    def _hand_over(self) -> None:
+        """Give the thread what waits, the oldest first; who has given up will not answer."""
+        alive = [waiting for waiting in self._waiting if not waiting[1].done()]
+        batch, self._waiting = alive[:_BATCH], alive[_BATCH:]
+        self._is_writing = bool(batch)
+        if batch:
+            self._batches.put(batch)
+
+    def _finish(self, batch: Sequence[Waiting], stored: Sequence[bool] | RecordsUnavailable) -> None:
+        """Tell those who waited, and hand over those who came meanwhile."""
+        self._hand_over()
+        _resolve([future for _, future in batch], stored)
+
     def _work(self) -> None:
         """Write until told to stop; the one thread that uses the store."""
-        more = True
-        while more:
-            batch, more = self._next_batch()
-            self._is_crowded = len(batch) > 1
+        while True:
+            try:
+                batch = self._batches.get(timeout=_PROBE)
+            except Empty:
+                self._look_after()
+                continue
+            if batch is None:
+                break
             if batch:
                 self._write(batch)
-            if more and (not batch or self._is_due()):
+            if self._is_due():
                 self._look_after()
         self._store.close()
-
-    def _next_batch(self) -> tuple[list[Waiting], bool]:
-        """All that waits, if anything does within a moment; and whether there will be more."""
-        batch: list[Waiting] = []
-        with suppress(Empty):
-            waiting = self._queue.get(timeout=_PROBE)
-            if self._is_crowded:
-                time.sleep(_GATHERING)
-            while waiting is not None:
-                if not waiting[1].done():  # who has given up will not answer
-                    batch.append(waiting)
-                if len(batch) >= _BATCH:
-                    return batch, True
-                waiting = self._queue.get_nowait()
-            return batch, False
-        return batch, True
 
     def _write(self, batch: Sequence[Waiting]) -> None:
         try:
@@ -177,7 +183,7 @@ class Recorder:
             self._note(str(stored))
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop has been closed: nobody waits
-                self._loop.call_soon_threadsafe(_resolve, [future for _, future in batch], stored)
+                self._loop.call_soon_threadsafe(self._finish, batch, stored)
 
     def _look_after(self) -> None:
         """See whether records that failed are back, and erase what is too old."""
