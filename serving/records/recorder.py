@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
 from serving.records.chain import read_chain
@@ -33,6 +33,9 @@ _BATCH: Final = 256
 _PATIENCE: Final = 10.0
 """Seconds after which a request no longer waits: a disk may hang without an error."""
 _LONGEST_QUEUE: Final = 2_000
+_LEEWAY: Final = 0.005
+"""Seconds for which requests stand still while a batch is written: two threads that fight over Python's lock
+each take three times as long as one after the other. A slower disk is waited for without standing still."""
 _PROBE: Final = 1.0
 _RETENTION_SECONDS: Final = 3_600.0
 
@@ -70,6 +73,7 @@ class Recorder:
         self._log = log
         self._waiting: list[Waiting] = []
         self._is_writing = False
+        self._written = Event()
         self._batches: SimpleQueue[list[Waiting] | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -148,7 +152,9 @@ class Recorder:
         batch, self._waiting = alive[:_BATCH], alive[_BATCH:]
         self._is_writing = bool(batch)
         if batch:
+            self._written.clear()
             self._batches.put(batch)
+            self._written.wait(_LEEWAY)
 
     def _finish(self, batch: Sequence[Waiting], stored: Sequence[bool] | RecordsUnavailable) -> None:
         """Tell those who waited, and hand over those who came meanwhile."""
@@ -181,6 +187,7 @@ class Recorder:
         except Exception as exc:  # a mistake of ours must not end the thread that everybody waits for
             stored = RecordsUnavailable(name_of(exc))
             self._note(str(stored))
+        self._written.set()
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop has been closed: nobody waits
                 self._loop.call_soon_threadsafe(self._finish, batch, stored)

@@ -51,7 +51,7 @@ async def record(
     *,
     surface: Surface = "api",
     patient: str | None = None,
-) -> None:
+) -> bytes:
     """Store a prediction; once this returns it is on disk, and may be answered.
 
     Parameters
@@ -70,6 +70,11 @@ async def record(
         What the caller calls the patient. Only a keyed hash of it is stored, by which the patient's
         records can be erased.
 
+    Returns
+    -------
+    bytes
+        The answer as JSON.
+
     Raises
     ------
     ProblemError
@@ -77,12 +82,13 @@ async def record(
 
     Notes
     -----
-    Does nothing where records are switched off.
+    Stores nothing where records are switched off.
     """
     recorder = recorder_of(request_state)
+    answered = to_json(answer, inf_nan_mode="null")
     if recorder is None:
         observe_prediction(request_state, surface, answer)
-        return
+        return answered
     served: Served = request_state.served
     keeps = recorder.keeps_inputs
     prediction = Prediction(
@@ -95,7 +101,7 @@ async def record(
         version=served.version,
         digest=served.digest,
         inputs=_to_text(inputs) if keeps else None,
-        outputs=_to_text(answer if keeps else without_inputs(answer)),
+        outputs=answered.decode() if keeps else _to_text(without_inputs(answer)),
         pseudonym=None if patient is None else recorder.pseudonym(patient),
     )
     try:
@@ -103,6 +109,7 @@ async def record(
     except RecordsUnavailable as exc:
         raise unavailable() from exc
     observe_prediction(request_state, surface, answer)
+    return answered
 
 
 async def attach(

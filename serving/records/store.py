@@ -136,19 +136,18 @@ class Store:
         trail = Trail(connection, self._chain, self._statements)
         known = _known(connection, batch)
         stored = [entry.prediction_id in known for entry in batch]
-        new: dict[str, list[dict[str, Any]]] = {"predictions": [], "attachments": []}
+        new: dict[Table, list[dict[str, Any]]] = {predictions: [], attachments: []}
         for entry in (entry for entry, is_stored in zip(batch, stored, strict=True) if is_stored):
             if isinstance(entry, Prediction):
                 values = _prediction_row(entry, trail.next_line)
                 trail.append("prediction", predictions, values, entry.caller, values["made_at"])
-                new["predictions"].append(values)
+                new[predictions].append(values)
             else:
                 values = _attachment_row(entry, trail.next_line)
                 trail.append(entry.kind, attachments, values, entry.caller, values["received_at"])
-                new["attachments"].append(values)
+                new[attachments].append(values)
         for table, rows in new.items():
-            if rows:
-                connection.exec_driver_sql(self._statements.insert[table], rows)
+            self._statements.insert(connection, table, rows)
         trail.write()
         return stored
 

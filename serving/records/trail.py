@@ -11,9 +11,9 @@ from sqlalchemy import bindparam, insert, select, update
 from serving.records.tables import attachments, audit, head, predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, Dialect, Table
+    from sqlalchemy import BindParameter, Connection, Dialect, Table
 
     from serving.records.chain import Chain
 
@@ -40,11 +40,38 @@ class Statements:
     def __init__(self, dialect: Dialect) -> None:
         move = update(head).values({name: bindparam(name) for name in ("lines", "hash", "seal")})
         self.last = str(LAST.compile(dialect=dialect))
-        self.append = str(insert(audit).compile(dialect=dialect))
         self.move = str(move.compile(dialect=dialect))
-        self.insert = {
-            table.name: str(insert(table).compile(dialect=dialect)) for table in (predictions, attachments)
-        }
+        self._dialect = dialect
+        self._inserts: dict[tuple[str, int], str] = {}
+
+    def insert(self, connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows, many with each statement: between any two, this thread has to wait for its turn.
+
+        Parameters
+        ----------
+        connection : Connection
+        table : Table
+        rows : sequence of mapping
+            With a value for each column.
+        """
+        done = 0
+        while done < len(rows):
+            count = 1 << (len(rows) - done).bit_length() - 1  # powers of two: few statements to remember
+            part = rows[done : done + count]
+            values = {f"{name}_{i}": value for i, row in enumerate(part) for name, value in row.items()}
+            connection.exec_driver_sql(self._insert(table, count), values)
+            done += count
+
+    def _insert(self, table: Table, count: int) -> str:
+        text = self._inserts.get((table.name, count))
+        if text is None:
+            names = [column.name for column in table.columns]
+            rows: list[dict[str, BindParameter[Any]]] = [
+                {name: bindparam(f"{name}_{i}") for name in names} for i in range(count)
+            ]
+            text = str(insert(table).values(rows).compile(dialect=self._dialect))
+            self._inserts[table.name, count] = text
+        return text
 
 
 def as_time(moment: datetime) -> str:
@@ -117,7 +144,7 @@ class Trail:
     def write(self) -> None:
         """Write the new lines and the new end."""
         if self._new:
-            self._connection.exec_driver_sql(self._statements.append, self._new)
+            self._statements.insert(self._connection, audit, self._new)
             end = {"lines": self._lines, "hash": self._hash}
             end["seal"] = self._chain.seal(self._lines, self._hash)
             self._connection.exec_driver_sql(self._statements.move, end)

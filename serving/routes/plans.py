@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import APIRouter, Request, Response
-from pydantic_core import to_json
 
 from features.encoding import encode_patient
 from models.plan_scorer import PlanScorer
@@ -75,8 +74,8 @@ def plans_router(model: type[PlansRequest], served: Served, screen: CohortScreen
         asked = read_request(await request.body(), model, file, allowed)
         check_plan(file, asked)
         described = compare_asked(running, scorer, asked, screen)
-        await record(request.state, "plans", asked, described, patient=patient_of(request))
-        return Response(to_json(described, inf_nan_mode="null"), media_type="application/json")
+        answer = await record(request.state, "plans", asked, described, patient=patient_of(request))
+        return Response(answer, media_type="application/json")
 
     return router
 

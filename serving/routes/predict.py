@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic_core import to_json
 
 from serving.answers import Prediction, describe_prediction, describe_withheld
 from serving.course import find_course
@@ -60,8 +59,8 @@ def predict_router(model: type[PredictRequest], screen: CohortScreen) -> APIRout
         check_content_type(request.headers.get("content-type"))
         asked = read_request(await request.body(), model, served.scorer.cohort_file)
         described = predict_asked(served, asked, screen)
-        await record(request.state, "predict", asked, described, patient=patient_of(request))
-        return Response(to_json(described), media_type="application/json")
+        answer = await record(request.state, "predict", asked, described, patient=patient_of(request))
+        return Response(answer, media_type="application/json")
 
     return router
 
