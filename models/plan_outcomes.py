@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit, ndtri
 
-from models.response_model import LEVEL
+from models.response_model import LEVEL, with_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from models.inputs import Inputs
-    from models.response_model import OutcomeModel, ResponseModel
+    from models.response_model import ResponseModel
 
 __all__ = ["PlanOutcomes", "compare_outcomes", "on_every_plan", "predict_plans"]
 
@@ -92,28 +92,39 @@ def compare_outcomes(model: ResponseModel, inputs: Inputs) -> PlanOutcomes:
     """
     plans = len(model.cohort_file.plan_levels)
     shape = (3, len(inputs) // plans, plans)
-    response, remission = (
-        model.outcomes[name].predict(inputs).reshape(shape) for name in ("response", "remission")
+    of_response = model.outcomes["response"]
+    centre, mean, variance = of_response.logits(inputs)
+    response = with_interval(centre, mean, variance).reshape(shape)
+    remission = model.outcomes["remission"].predict(inputs).reshape(shape)
+    difference = _difference(
+        response[0],
+        expit(mean).reshape(shape[1:]),
+        variance.reshape(shape[1:]),
+        of_response.uncertainty.contrast_variance(inputs).reshape(shape[1:]),
+        model.encoder.reference_,
     )
-    reference = model.encoder.reference_
-    difference = _difference(model.outcomes["response"], inputs, response[0], reference)
     return PlanOutcomes(response, remission, difference)
 
 
 def _difference(
-    model: OutcomeModel, inputs: Inputs, p: NDArray[np.float64], reference: int
+    p: NDArray[np.float64],
+    mean: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    apart: NDArray[np.float64],
+    reference: int,
 ) -> NDArray[np.float64]:
-    """Difference of probabilities with its interval, by the delta method."""
+    """Difference of probabilities with its interval, by the delta method.
+
+    From the probabilities (n, n_plans), those of the posterior's mean, and the variances of its logits and
+    of their differences from the reference plan's.
+    """
     value = p - p[:, [reference]]
-    variance = model.uncertainty.variance(inputs).reshape(p.shape)
-    apart = model.uncertainty.contrast_variance(inputs).reshape(p.shape)
     # var(a - b) = var(a) + var(b) - 2 cov(a, b), solved for the covariance of the two logits
     shared = (variance + variance[:, [reference]] - apart) / 2
     slope = p * (1 - p)  # of the probability by its logit
     other = slope[:, [reference]]
     spread = slope**2 * variance + other**2 * variance[:, [reference]] - 2 * slope * other * shared
     # The candidate's difference and the posterior's own may differ: as if either could be right.
-    mean = expit(model.uncertainty.centre.logit(inputs)).reshape(p.shape)
     spread = np.maximum(spread, 0) + (value - mean + mean[:, [reference]]) ** 2 / 2
     half = _QUANTILE * np.sqrt(spread)
     half[:, reference] = 0.0

@@ -99,10 +99,23 @@ class OutcomeModel:
         ndarray of shape (3, n)
             As `with_interval`.
         """
+        return with_interval(*self.logits(inputs))
+
+    def logits(self, inputs: Inputs) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Give what a prediction is made of.
+
+        Parameters
+        ----------
+        inputs : Inputs
+
+        Returns
+        -------
+        tuple of ndarray of shape (n,)
+            Calibrated logits; mean and variance of the posterior's.
+        """
         raw = self.score.logit(inputs)
-        centre = self.choice.recalibration.apply(raw)
         mean = raw if self.score is self.uncertainty.centre else self.uncertainty.centre.logit(inputs)
-        return with_interval(centre, mean, self.uncertainty.variance(inputs))
+        return self.choice.recalibration.apply(raw), mean, self.uncertainty.variance(inputs)
 
     def drivers(self, inputs: Inputs) -> NDArray[np.float64]:
         """Effect of each column of an encoded row, in probability, against the average patient.
