@@ -21,12 +21,20 @@ if TYPE_CHECKING:
     from serving.access.sessions import Session, Sessions
     from serving.access.tokens import Tokens
 
-__all__ = ["API_KEY_HEADER", "ENDED", "Credentials", "Visitor", "says_who"]
+__all__ = ["API_KEY_HEADER", "ENDED", "Credentials", "SaidTwiceError", "Visitor", "says_who"]
 
 API_KEY_HEADER: Final = b"x-api-key"
 
 ENDED: Final = "session"
 """Under which name of `UsedTokens` sessions are noted that were signed out."""
+
+
+class SaidTwiceError(ProblemError):
+    """A good key beside another credential: refused, though nobody is guessing."""
+
+    def __init__(self) -> None:
+        problem = unauthorised("say who you are once: in Authorization or in X-API-Key", "invalid_request")
+        super().__init__(problem.status, problem.detail, headers=problem.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +105,18 @@ class Credentials:
         Raises
         ------
         ProblemError
-            401 if a key or token was sent that is not to be believed; 400 if both were.
+            401 if a key or token was sent that is not to be believed, or both were.
         """
         if not self.is_on:
             return Visitor(ANONYMOUS, self.session_of(headers))
         stated, secret = headers.get(b"authorization"), headers.get(API_KEY_HEADER)
-        if stated is not None and secret is not None:
-            raise ProblemError(400, "say who you are once: in Authorization or in X-API-Key")
+        if secret is not None:
+            caller = self.sign_in(secret.decode("latin-1")).caller
+            if stated is not None:  # a proxy and the service could each believe another one of them
+                raise SaidTwiceError
+            return Visitor(caller)
         if stated is not None:
             return Visitor(await self._bearer(stated.decode("latin-1")))
-        if secret is not None:
-            return Visitor(self.sign_in(secret.decode("latin-1")).caller)
         session = self.session_of(headers)
         if session is None or session.key_id == NOBODY_YET:
             return Visitor(None, session)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import RedirectResponse, Response
 
 from serving.access.caller import ANONYMOUS, Caller
-from serving.access.credentials import API_KEY_HEADER, Visitor, says_who
+from serving.access.credentials import API_KEY_HEADER, SaidTwiceError, Visitor, says_who
 from serving.access.forms import check_token, is_sent_by_forms
 from serving.access.headers import security_headers
 from serving.access.rules import SAFE, is_expected_host, is_public, reads_json_only, scope_for
@@ -168,6 +168,8 @@ class Access:
                 raise unauthorised(
                     "say who you are: send Authorization: Bearer … with an API key or token, or X-API-Key", ""
                 )
+        except SaidTwiceError:
+            raise
         except ProblemError as problem:
             if problem.status == 401 and says_who(headers):
                 self.count_failure(scope)
