@@ -24,7 +24,7 @@ class PreparedLines:
     """Weights, covariances and recalibration of several outcomes, stacked by plan.
 
     Does what `OutcomeModel.predict` does for each, up to rounding: for a single row the calls cost more
-    than the sums, and this makes a fifth of them.
+    than the sums, and this makes far fewer.
 
     Parameters
     ----------

@@ -34,8 +34,8 @@ _PATIENCE: Final = 10.0
 """Seconds after which a request no longer waits: a disk may hang without an error."""
 _LONGEST_QUEUE: Final = 2_000
 _LEEWAY: Final = 0.005
-"""Seconds for which requests stand still while a batch is written: two threads that fight over Python's lock
-each take three times as long as one after the other. A slower disk is waited for without standing still."""
+"""Seconds for which requests stand still while a batch is written: beside busy ones, which hold Python's
+lock, the thread waits for its turn at every statement. A slower disk is waited for without standing still."""
 _PROBE: Final = 1.0
 _RETENTION_SECONDS: Final = 3_600.0
 
