@@ -51,6 +51,8 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
         For each base column the index of the predictor that it comes from.
     membership_ : ndarray of shape (n_base, m)
         1 where a base column comes from a column of the rows: sums over it are sums by predictor.
+    mean_, scale_ : ndarray of shape (n_base,)
+        By which each base column is centred and scaled; of a curve, those of its line.
     seen_ : ndarray of shape (n_predictors, 2)
         1st and 99th percentile of the observed values, per predictor (NaN for categories).
 
@@ -98,6 +100,7 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
         self.sources_ = np.concatenate(
             [self.line_sources_, self.hot_sources_, self.curve_sources_, self.indicator_sources_]
         )
+        self.mean_, self.scale_ = self._scaling()
         columns = np.arange(np.asarray(rows).shape[1])
         self.membership_ = (self.sources_[:, None] == columns).astype(np.float64)
         self.seen_ = np.array(
@@ -133,12 +136,16 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
         -------
         ndarray of shape (n, n_base)
         """
-        lines = (values[:, self.line_sources_] - self.line_mean_) / self.line_scale_
-        hot = (self._hot(values) - self.hot_mean_) / self.hot_scale_
-        curves = self._curve(lines[:, self.curve_lines_])
-        missing = np.isnan(values[:, self.indicator_sources_]) - self.indicator_mean_
-        base = np.concatenate([lines, hot, curves, missing], axis=1)
-        base[np.isnan(base)] = 0.0
+        base = values.take(self.sources_, axis=1)
+        missing = np.isnan(base)
+        hot, curves, indicators = self._parts
+        base[:, hot] = base[:, hot] == self.hot_levels_
+        base[:, indicators] = missing[:, indicators]
+        base -= self.mean_
+        base /= self.scale_
+        base[:, curves] = self._curve(base[:, curves])
+        missing[:, indicators] = False
+        base[missing] = 0.0
         return base
 
     def design(self, rows: ArrayLike) -> NDArray[np.float64]:
@@ -259,6 +266,20 @@ class EncodePredictors(TransformerMixin, BaseEstimator):
         codes = values[:, self.hot_sources_]
         hot: NDArray[np.float64] = (codes == self.hot_levels_) + (codes - codes)  # NaN stays NaN
         return hot
+
+    @property
+    def _parts(self) -> tuple[slice, slice, slice]:
+        """Where the levels, the curves and the missing indicators stand among the base columns."""
+        levels = len(self.line_sources_)
+        curves = levels + len(self.hot_sources_)
+        return slice(levels, curves), slice(curves, self.n_terms_), slice(self.n_terms_, None)
+
+    def _scaling(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and scale of every base column before its curve is drawn."""
+        curved, unscaled = self.curve_lines_, np.ones(len(self.indicator_sources_))
+        means = (self.line_mean_, self.hot_mean_, self.line_mean_[curved], self.indicator_mean_)
+        scales = (self.line_scale_, self.hot_scale_, self.line_scale_[curved], unscaled)
+        return np.concatenate(means), np.concatenate(scales)
 
     def _fit_curves(self, values: NDArray[np.float64]) -> None:
         lines, knots, factors, straights = [], [], [], []

@@ -42,7 +42,10 @@ class Inputs:
     @cached_property
     def with_intercept(self) -> NDArray[np.float64]:
         """A column of ones, then the base columns, shape (n, 1 + n_base)."""
-        return np.concatenate([np.ones((len(self.rows), 1)), self.base], axis=1)
+        columns = np.empty((len(self.rows), 1 + self.base.shape[1]))
+        columns[:, 0] = 1.0
+        columns[:, 1:] = self.base
+        return columns
 
     @cached_property
     def trees(self) -> NDArray[np.float32]:

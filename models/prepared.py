@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.inputs import Inputs
     from models.response_model import OutcomeModel
 
 __all__ = ["PreparedLines"]
@@ -65,22 +64,27 @@ class PreparedLines:
             np.stack([u.missing for u in uncertain], axis=1),
         )
 
-    def predict(self, inputs: Inputs) -> NDArray[np.float64]:
+    def predict(
+        self, columns: NDArray[np.float64], plan: int, missing: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
         """Probability of each outcome with its interval.
 
         Parameters
         ----------
-        inputs : Inputs
-            Of one row.
+        columns : ndarray of shape (1 + n_base,)
+            1, then the patient's base columns.
+        plan : int
+            Index of the patient's plan; 0 without plans.
+        missing : ndarray of shape (n_predictors,)
+            Which predictors are missing.
 
         Returns
         -------
         ndarray of shape (3, n_outcomes)
             Probability, lower end, upper end.
         """
-        columns, plan = inputs.with_intercept[0], inputs.plans[0]
         logits = self._weights[plan] @ columns
-        variance = self._covariance[plan] @ columns @ columns + self._missing[plan] @ inputs.missing[0]
+        variance = self._covariance[plan] @ columns @ columns + self._missing[plan] @ missing
         return with_interval(logits[: self._outcomes], logits[self._outcomes :], variance)
 
 

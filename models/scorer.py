@@ -158,18 +158,21 @@ class Scorer:
     def notice(self, row: NDArray[np.float64]) -> tuple[tuple[str, ...], tuple[Unusual, ...]]:
         """Name the predictors of an encoded patient that are missing, and those with unusual values."""
         values = row[: len(self._low)]
-        missing = tuple(self._names[i] for i in np.flatnonzero(np.isnan(values)).tolist())
+        missing = tuple([self._names[i] for i in np.isnan(values).nonzero()[0].tolist()])
         return missing, tuple(self._unusual(values))
 
     def _predict(self, inputs: Inputs) -> list[list[float]]:
         """Probability, lower and upper end, of each outcome."""
         if self._lines is not None:
-            figures: list[list[float]] = self._lines.predict(inputs).T.tolist()
-            return figures
+            row = inputs.rows[0]
+            plan = int(row[-1]) if self.cohort_file.plan_levels else 0
+            missing = np.isnan(row[: len(self._low)])
+            figures = self._lines.predict(inputs.with_intercept[0], plan, missing)
+            return [figures[:, i].tolist() for i in range(len(self._outcomes))]
         return [outcome.predict(inputs)[:, 0].tolist() for outcome in self._outcomes]
 
     def _unusual(self, values: NDArray[np.float64]) -> Iterator[Unusual]:
-        for i in np.flatnonzero((values < self._low) | (values > self._high)).tolist():
+        for i in ((values < self._low) | (values > self._high)).nonzero()[0].tolist():
             yield Unusual(self._names[i], float(values[i]), float(self._low[i]), float(self._high[i]))
 
     def _drivers(self, inputs: Inputs, row: Sequence[float]) -> tuple[Driver, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -34,6 +34,7 @@ from serving.schemas import make_request_model
 from serving.swapping import SwappingApp
 
 if TYPE_CHECKING:
+    from fastapi.telemetry import TelemetryConfig
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp
@@ -48,6 +49,15 @@ _SENTENCES = {
     404: "there is nothing at this address; GET /openapi.json lists what there is",
     405: "this address does not answer that method; the header Allow lists those that it does",
 }
+
+_NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "auto_configure": False,
+}
+"""FastAPI's own would send errors' messages and addresses to whatever collector the environment names; this
+service writes its logs and figures itself, without patients' values."""
 
 
 def create_app(settings: Settings, served: Served, source: Source | None = None) -> ASGIApp:
@@ -100,6 +110,7 @@ def make_version_app(settings: Settings, served: Served) -> FastAPI:
         description="Calibrated likelihood of response and remission for one patient on one plan.",
         docs_url=None,  # FastAPI's page loads its scripts from a public address
         redoc_url=None,
+        telemetry=_NO_TELEMETRY,
         exception_handlers={
             ProblemError: answer_problem,
             HTTPException: _answer_http,
