@@ -56,8 +56,8 @@ _NO_TELEMETRY: Final[TelemetryConfig] = {
     "logs": False,
     "auto_configure": False,
 }
-"""FastAPI's own would send errors' messages and addresses to whatever collector the environment names; this
-service writes its logs and figures itself, without patients' values."""
+"""FastAPI's own would send queries and errors to whatever collector the process has, and asks for one at each
+request; this service writes its logs and figures itself, without patients' values."""
 
 
 def create_app(settings: Settings, served: Served, source: Source | None = None) -> ASGIApp:

@@ -106,11 +106,11 @@ def open_engine(url: URL) -> Engine:
             "sqlite://",
             creator=lambda: _connect_file(file),
             poolclass=NullPool,
-            paramstyle="named",  # as PostgreSQL's driver: rows are dicts in both
         )
         event.listen(engine, "begin", _begin_at_once)
         return engine
-    return create_engine(url, poolclass=NullPool, connect_args=_server_options())
+    # Parameters by position, as SQLite's are: `trail.Statements`.
+    return create_engine(url, poolclass=NullPool, paramstyle="format", connect_args=_server_options())
 
 
 def name_of(error: BaseException) -> str:

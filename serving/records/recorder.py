@@ -36,6 +36,9 @@ _LONGEST_QUEUE: Final = 2_000
 _LEEWAY: Final = 0.005
 """Seconds for which requests stand still while a batch is written: beside busy ones, which hold Python's
 lock, the thread waits for its turn at every statement. A slower disk is waited for without standing still."""
+_ROUNDS: Final = 4
+"""Rounds of the event loop for which a batch gathers: microseconds where nothing else is to do, and under
+load enough for those who have just been answered to ask again."""
 _PROBE: Final = 1.0
 _RETENTION_SECONDS: Final = 3_600.0
 
@@ -139,12 +142,19 @@ class Recorder:
         self._waiting.append((entry, future))
         if not self._is_writing:
             self._is_writing = True
-            self._loop.call_soon(self._hand_over)  # with whatever else arrives in this round of the loop
+            self._gather(_ROUNDS)
         limit = self._loop.call_later(_PATIENCE, _give_up, future)  # a third of what `wait_for` costs
         try:
             return await future
         finally:
             limit.cancel()
+
+    def _gather(self, rounds: int) -> None:
+        """Let others join the batch: those whose requests are there already, or come at once."""
+        if self._loop is not None and rounds:
+            self._loop.call_soon(self._gather, rounds - 1)
+        else:
+            self._hand_over()
 
     def _hand_over(self) -> None:
         """Give the thread what waits, the oldest first; who has given up will not answer."""
@@ -157,9 +167,9 @@ class Recorder:
             self._written.wait(_LEEWAY)
 
     def _finish(self, batch: Sequence[Waiting], stored: Sequence[bool] | RecordsUnavailable) -> None:
-        """Tell those who waited, and hand over those who came meanwhile."""
-        self._hand_over()
+        """Tell those who waited, and gather the next batch."""
         _resolve([future for _, future in batch], stored)
+        self._gather(_ROUNDS)
 
     def _work(self) -> None:
         """Write until told to stop; the one thread that uses the store."""

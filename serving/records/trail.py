@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,7 +24,7 @@ LAST: Final = select(head.c.lines, head.c.hash).with_for_update()
 """The end of the trail; on PostgreSQL it also lets only one transaction append at a time, as SQLite does."""
 
 _NAMES: Final = {
-    table.name: tuple(column.name for column in table.columns) for table in (predictions, attachments)
+    table.name: tuple(column.name for column in table.columns) for table in (predictions, attachments, audit)
 }
 _VALUES: Final = {name: itemgetter(*columns) for name, columns in _NAMES.items()}
 
@@ -34,7 +35,7 @@ class Statements:
     Parameters
     ----------
     dialect : Dialect
-        With named parameters.
+        With parameters by position, which cost half of what named ones do.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -58,16 +59,15 @@ class Statements:
         while done < len(rows):
             count = 1 << (len(rows) - done).bit_length() - 1  # powers of two: few statements to remember
             part = rows[done : done + count]
-            values = {f"{name}_{i}": value for i, row in enumerate(part) for name, value in row.items()}
+            values = tuple(chain.from_iterable(map(_VALUES[table.name], part)))
             connection.exec_driver_sql(self._insert(table, count), values)
             done += count
 
     def _insert(self, table: Table, count: int) -> str:
         text = self._inserts.get((table.name, count))
         if text is None:
-            names = [column.name for column in table.columns]
             rows: list[dict[str, BindParameter[Any]]] = [
-                {name: bindparam(f"{name}_{i}") for name in names} for i in range(count)
+                {name: bindparam(f"{name}_{i}") for name in _NAMES[table.name]} for i in range(count)
             ]
             text = str(insert(table).values(rows).compile(dialect=self._dialect))
             self._inserts[table.name, count] = text
@@ -145,7 +145,6 @@ class Trail:
         """Write the new lines and the new end."""
         if self._new:
             self._statements.insert(self._connection, audit, self._new)
-            end = {"lines": self._lines, "hash": self._hash}
-            end["seal"] = self._chain.seal(self._lines, self._hash)
+            end = (self._lines, self._hash, self._chain.seal(self._lines, self._hash))
             self._connection.exec_driver_sql(self._statements.move, end)
             self._new = []

@@ -12,6 +12,9 @@ from typing import Any
 
 import psutil
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from opentelemetry import trace
 
 from tests.serving.conftest import Service, keys_of, serving_environment
 
@@ -30,6 +33,24 @@ def run_to_its_end(cwd: Path, *arguments: str, **environment: str) -> tuple[int,
         check=False,
     )
     return run.returncode, run.stderr
+
+
+def test_no_collector_of_traces_hears_of_a_request(
+    client: TestClient, request_body: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Listening(trace.TracerProvider):
+        def get_tracer(self, instrumenting_module_name: str, *_: Any, **__: Any) -> trace.Tracer:
+            asked.append(instrumenting_module_name)
+            return trace.NoOpTracer()
+
+    provider = Listening()
+    monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", lambda: provider)
+    assert client.post("/v1/predict", json=request_body).status_code == 200
+    assert asked == []
+    TestClient(FastAPI()).get("/")
+    assert asked == ["fastapi"]  # which any other application would tell of every request
 
 
 def test_service_answers_until_it_is_told_to_stop_and_logs_no_patient_value(
