@@ -4,6 +4,9 @@ Each of 200 simulated cohorts is validated twice, with the candidate fixed to th
 with its outcomes shuffled within each plan, so that nothing but the plan tells them. The figures that gates
 are judged on come from the first design, as `validate` makes them. Checks of files, sites held out and a
 champion, which a model without skill may well pass, are taken as passed.
+
+The truth of an interval is the figure of the very models that it tells of, those of the folds, among 20,000
+fresh patients of new sites.
 """
 
 from __future__ import annotations
@@ -18,12 +21,11 @@ from rich.table import Table
 from benchmarks.simulated import cohort, fresh
 from features.errors import TrainingDataError
 from models.response_model import OUTCOMES
-from training.bootstrap import draw_weights
-from training.cross_validation import fit_model
+from training.bootstrap import draw_weights, repeats_of
 from training.gates.gate import CHECKS, Gates
 from training.gates.judge import judge, passed
 from training.gates.parser import load_gates
-from training.metrics import METRICS, Predicted
+from training.metrics import METRICS
 from training.patients import Patients
 from training.validation.designs import hold_out_folds, measure_design, plan_design
 from training.validation.first_design import measure_first
@@ -31,10 +33,17 @@ from training.validation.results import OutcomeValidation, Validation
 from training.validation.run import THRESHOLDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
     from numpy.typing import NDArray
     from rich.console import Console
 
+    from benchmarks.simulated import Fresh
     from features.cohort import Cohort
+    from training.folds import Split
+
+    Large = dict[str, dict[str, float]]
 
 __all__ = ["run"]
 
@@ -69,8 +78,8 @@ def _measure(seed: int) -> dict[str, Any]:
     made = cohort(_SIZE, seed)
     gates = _judged_gates()
     rng = np.random.default_rng(seed)
-    shuffled = _validate(_shuffle(made, rng), seed)
-    validated = _validate(made, seed)
+    shuffled, _ = _validate(_shuffle(made, rng), seed)
+    validated, large = _validate(made, seed, fresh())
     judged = judge(shuffled, gates)
     return {
         "blind": passed(judged),
@@ -80,7 +89,7 @@ def _measure(seed: int) -> dict[str, Any]:
             name: {key: (e.low, e.high) for key, e in validated.outcomes[name].designs[0].metrics.items()}
             for name in OUTCOMES
         },
-        "large": _large_sample(made, seed),
+        "large": large,
     }
 
 
@@ -100,17 +109,23 @@ def _shuffle(made: Cohort, rng: np.random.Generator) -> Cohort:
     return replace(made, response=response, remission=remission)
 
 
-def _validate(made: Cohort, seed: int) -> Validation:
-    """The first design of `validate`, on one core, and what gates are judged on."""
+def _validate(made: Cohort, seed: int, people: Fresh | None = None) -> tuple[Validation, Large]:
+    """The first design of `validate`, on one core, and what gates are judged on.
+
+    With other people, also the figures of the very same models among them, fold by fold as in the design.
+    """
     patients = Patients.from_cohort(made)
     known = patients.known
     weights = draw_weights(len(known), None if patients.groups is None else patients.groups[known], seed)
     held = hold_out_folds(patients, seed, 1)
-    work = plan_design(patients, held, seed, _CANDIDATE)
-    table = work.finish([job(*arguments, **options) for job, arguments, options in work.jobs])
+    whole, splits = _predict_also(patients, held.splits, people)
+    work = plan_design(whole, replace(held, splits=splits), seed, _CANDIDATE)
+    predicted = work.finish([job(*arguments, **options) for job, arguments, options in work.jobs])
+    if isinstance(predicted, str):
+        raise TrainingDataError(predicted)
+    is_own = predicted["patient"] < len(patients.rows)
+    table, others = predicted[is_own], predicted[~is_own]
     designs = measure_design(held, patients, table, seed)
-    if isinstance(table, str):
-        raise TrainingDataError(table)
     outcomes = {}
     for name in OUTCOMES:
         first = measure_first(made, name, table[table["outcome"] == name], weights, THRESHOLDS[name])
@@ -125,43 +140,52 @@ def _validate(made: Cohort, seed: int) -> Validation:
             subgroups=first.subgroups,
         )
     so = dict.fromkeys(CHECKS, (True, "not the subject here"))
-    return Validation({}, {}, "", True, so, outcomes, seed=seed)
+    large = {} if people is None else {name: _figures(others[others["outcome"] == name]) for name in OUTCOMES}
+    return Validation({}, {}, "", True, so, outcomes, seed=seed), large
 
 
-def _large_sample(made: Cohort, seed: int) -> dict[str, dict[str, float]]:
-    """Figures in 20,000 fresh patients of new sites, of a model learned from one fold's patients."""
-    patients = Patients.from_cohort(made)
-    rows, _ = hold_out_folds(patients, seed, 1).splits[0][0]
-    train = patients.take(rows)
-    model = fit_model(train, seed, _CANDIDATE).model
-    people = fresh()
-    inputs = model.inputs(people.clinic)
-    once = np.ones(len(people.clinic))
-    nothing = np.zeros(len(once), dtype=np.intp)
-    found = {}
-    for name in OUTCOMES:
-        y = people.observed[name]
-        floor = _floor(train, people.clinic, name)
-        data = Predicted(y, model.outcomes[name].probability(inputs), floor, nothing)
-        found[name] = {key: float(metric(data, once)) for key, metric in METRICS.items()}
-    return found
+def _predict_also(
+    patients: Patients, splits: Sequence[Sequence[Split]], people: Fresh | None
+) -> tuple[Patients, Sequence[Sequence[Split]]]:
+    """Append people to the patients, and to the test rows of every fold."""
+    if people is None:
+        return patients, splits
+    n, count = len(patients.rows), len(people.clinic)
+    outcomes = {name: np.concatenate([y, people.observed[name]]) for name, y in patients.outcomes.items()}
+    groups = None if patients.groups is None else np.append(patients.groups, np.full(count, -1))
+    rows = np.concatenate([patients.rows, people.clinic])
+    appended = np.arange(n, n + count)
+    more = [[(train, np.concatenate([test, appended])) for train, test in folds] for folds in splits]
+    return Patients(patients.cohort_file, rows, outcomes, groups), more
 
 
-def _floor(train: Patients, rows: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-    prevalence = fit_model(train, 0, "prevalence").model
-    return prevalence.outcomes[name].probability(prevalence.inputs(rows))
+def _figures(table: pd.DataFrame) -> dict[str, float]:
+    data = repeats_of(table)[0]
+    once = np.ones(len(data.y))
+    return {key: float(metric(data, once)) for key, metric in METRICS.items()}
 
 
 def _covered(rows: list[dict[str, Any]], outcome: str) -> dict[str, dict[str, float]]:
-    """Share of intervals that hold the mean large-sample value of the procedure."""
+    """Share of intervals that hold the large-sample value of the models they tell of, and of all cohorts'."""
     found = {}
     for metric in METRICS:
-        truth = float(np.nanmean([row["large"][outcome][metric] for row in rows]))
+        values = np.array([row["large"][outcome][metric] for row in rows])
         intervals = np.array([row["intervals"][outcome][metric] for row in rows])
-        defined = intervals[~np.isnan(intervals).any(axis=1)]
-        inside = (defined[:, 0] <= truth) & (truth <= defined[:, 1])
-        found[metric] = {"truth": truth, "covered": float(inside.mean()), "intervals": len(defined)}
+        defined = ~(np.isnan(intervals).any(axis=1) | np.isnan(values))
+        values, intervals = values[defined], intervals[defined]
+        mean = float(values.mean())
+        found[metric] = {
+            "mean": mean,
+            "sd": float(values.std(ddof=1)),
+            "covered": _share(intervals, values),
+            "mean covered": _share(intervals, mean),
+            "intervals": len(values),
+        }
     return found
+
+
+def _share(intervals: NDArray[np.float64], values: NDArray[np.float64] | float) -> float:
+    return float(((intervals[:, 0] <= values) & (values <= intervals[:, 1])).mean())
 
 
 def _show(console: Console, result: dict[str, Any]) -> None:
@@ -173,12 +197,12 @@ def _show(console: Console, result: dict[str, Any]) -> None:
     )
     low, high = _AIM
     table = Table(title=f"95 % intervals that hold the large-sample value; aim {low:.0%} to {high:.0%}")
-    for column in ("figure", *(f"{name}: {what}" for name in OUTCOMES for what in ("value", "covered"))):
+    for column in ("figure", *(f"{name}: {what}" for name in OUTCOMES for what in ("mean (SD)", "covered"))):
         table.add_column(column, justify="right")
     for metric in METRICS:
         cells = []
         for name in OUTCOMES:
             one = result["covered"][name][metric]
-            cells += [f"{one['truth']:.3f}", f"{one['covered']:.3f} of {one['intervals']}"]
+            cells += [f"{one['mean']:.3f} ({one['sd']:.3f})", f"{one['covered']:.3f} of {one['intervals']}"]
         table.add_row(metric, *cells)
     console.print(table)
