@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from sklearn.tree import DecisionTreeRegressor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,6 +105,8 @@ def fit_comparable_groups(
     -------
     ComparableGroups
     """
+    from sklearn.tree import DecisionTreeRegressor  # a service, which only counts, starts without it
+
     plans = rows[:, -1].astype(np.intp)
     on_plan = (plans[:, None] == np.arange(n_plans)).astype(np.float64)
     # Choice and expectation weigh the same: each block is scaled to a total variance of one.

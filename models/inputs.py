@@ -14,7 +14,7 @@ from models.uncertainty import Uncertainty, fit_uncertainty
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from features.preprocessing import EncodePredictors
+    from features.encoder import Encoder
 
 __all__ = ["Inputs", "TrainingSet"]
 
@@ -25,13 +25,13 @@ class Inputs:
 
     Parameters
     ----------
-    encoder : EncodePredictors
+    encoder : Encoder
         Fitted on training rows.
     rows : ndarray of shape (n, m)
         Encoded rows (`features.encoding`), NaN where a value is missing.
     """
 
-    encoder: EncodePredictors
+    encoder: Encoder
     rows: NDArray[np.float64]
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xgboost as xgb
 
-from features.preprocessing import EncodePredictors
+from features.encoder import Encoder
 from models.calibration import Recalibration
 from models.conformal import ConformalBounds
 from models.response_model import Choice, OutcomeModel, ResponseModel
@@ -64,7 +64,7 @@ def unpack_model(
     -------
     ResponseModel
     """
-    encoder = EncodePredictors(cohort_file)
+    encoder = Encoder(cohort_file)
     for name, value in under(f"{prefix}-encoder", arrays).items():
         setattr(encoder, name, int(value) if value.ndim == 0 else value)
     outcomes = {
@@ -143,6 +143,6 @@ def _unpack_score(packed: Mapping[str, Any], folder: Path, arrays: Arrays) -> Sc
     raise ValueError(f"unknown kind of score: {packed['kind']}")
 
 
-def _learned(encoder: EncodePredictors) -> Arrays:
+def _learned(encoder: Encoder) -> Arrays:
     """What fitting left on the encoder: scikit-learn's attributes that end in `_`."""
     return {name: np.asarray(value) for name, value in vars(encoder).items() if name.endswith("_")}

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from scipy.special import softmax
-from sklearn.linear_model import LogisticRegression
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,6 +74,8 @@ def fit_propensity(inputs: Inputs) -> Propensity:
     ----------
     Rosenbaum and Rubin, Biometrika 1983;70:41-55. Imbens, Biometrika 2000;87:706-710 (several plans).
     """
+    from sklearn.linear_model import LogisticRegression  # a service, which only predicts, starts without it
+
     present = np.unique(inputs.plans)
     if len(present) < 2:
         return fit_constant_propensity(inputs)

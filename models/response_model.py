@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from scipy.special import expit, ndtri
 
-from features.preprocessing import EncodePredictors
+from features.encoder import Encoder
 from models.candidates import AVERAGE, CANDIDATES, Params
 from models.inputs import Inputs, TrainingSet
 from models.scores import AverageScore, Score
@@ -174,13 +174,13 @@ class ResponseModel:
 
     Parameters
     ----------
-    encoder : EncodePredictors
+    encoder : Encoder
         Fitted on the training patients.
     outcomes : mapping of str to OutcomeModel
         By name, see `OUTCOMES`.
     """
 
-    encoder: EncodePredictors
+    encoder: Encoder
     outcomes: Mapping[str, OutcomeModel]
 
     @property

@@ -15,7 +15,7 @@ from features.tree_columns import tree_column_sources
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from features.preprocessing import EncodePredictors
+    from features.encoder import Encoder
     from models.inputs import Inputs
 
 __all__ = ["AverageScore", "LinearScore", "Score", "TreeScore", "clip_probability"]
@@ -142,13 +142,13 @@ def clip_probability(probability: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def linear_score(
-    encoder: EncodePredictors, design_weights: NDArray[np.float64], plan_shares: NDArray[np.float64]
+    encoder: Encoder, design_weights: NDArray[np.float64], plan_shares: NDArray[np.float64]
 ) -> LinearScore:
     """Fold a design's weights into one row of weights for each plan.
 
     Parameters
     ----------
-    encoder : EncodePredictors
+    encoder : Encoder
         Fitted; says which design columns belong to a plan.
     design_weights : ndarray of shape (n_design,)
     plan_shares : ndarray of shape (n_plans or 1,)

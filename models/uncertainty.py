@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from features.preprocessing import BLOCKS
+from features.encoder import BLOCKS
 from models.plan_design import PlanDesign
 from models.posterior import fit_posterior
 from models.scores import LinearScore, linear_score
@@ -15,7 +15,7 @@ from models.scores import LinearScore, linear_score
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from features.preprocessing import EncodePredictors
+    from features.encoder import Encoder
     from models.inputs import Inputs, TrainingSet
 
 __all__ = ["Uncertainty", "fit_uncertainty"]
@@ -183,7 +183,7 @@ def _usable_groups(train: TrainingSet) -> NDArray[np.intp] | None:
     return index
 
 
-def _fold(encoder: EncodePredictors, covariance: NDArray[np.float64], plan: int) -> NDArray[np.float64]:
+def _fold(encoder: Encoder, covariance: NDArray[np.float64], plan: int) -> NDArray[np.float64]:
     """Covariance of the sums of weights that hold on one plan."""
     size = 1 + len(encoder.sources_)
     folded = np.zeros((size, size))
@@ -194,9 +194,7 @@ def _fold(encoder: EncodePredictors, covariance: NDArray[np.float64], plan: int)
     return folded
 
 
-def _fold_contrast(
-    encoder: EncodePredictors, covariance: NDArray[np.float64], plan: int
-) -> NDArray[np.float64]:
+def _fold_contrast(encoder: Encoder, covariance: NDArray[np.float64], plan: int) -> NDArray[np.float64]:
     """Covariance of what sets a plan's weights apart from the reference plan's."""
     size = 1 + len(encoder.sources_)
     folded = np.zeros((size, size))
@@ -211,7 +209,7 @@ def _fold_contrast(
 
 
 def _missing(
-    encoder: EncodePredictors, weights: NDArray[np.float64], covariance: NDArray[np.float64]
+    encoder: Encoder, weights: NDArray[np.float64], covariance: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """E[w' C w] for each plan and predictor: what an unknown value spreads the logit by."""
     second = covariance[:, 1:, 1:] + weights[:, 1:, None] * weights[:, None, 1:]

@@ -130,10 +130,9 @@ def prepare_process() -> None:
     """Fit this process to answering one patient at a time; before the model's libraries are imported.
 
     One thread for XGBoost: a row is too little to share, and threads that wait for each other make it
-    ten times slower on a busy machine. And no pandas or pyarrow, as in the service's own install: where
-    training is installed too, XGBoost and scikit-learn import them just because they are there, at 70 MB
-    and a second for each worker.
+    ten times slower on a busy machine. And none of what only training needs: XGBoost imports pandas, pyarrow
+    and scikit-learn just because they are there, at 130 MB and two seconds for each worker.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    for name in ("pandas", "pyarrow"):
+    for name in ("pandas", "pyarrow", "sklearn"):
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]  # None makes an import of it fail

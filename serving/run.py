@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from features.errors import UserError
 from models.registry import locate
 from serving.loading import import_ahead, load_served, prepare_process
-from serving.logs import configure_library_logs, make_logger
 from serving.runtime_folder import RuntimeFolder
 from serving.watching import Watcher
 
@@ -109,6 +108,7 @@ def _answer(
     from uvicorn.supervisors import Multiprocess
 
     from serving.connections import GuardedProtocol
+    from serving.logs import configure_library_logs, make_logger
 
     configure_library_logs(settings.log_level)
     make_logger(settings.log_level).info(
@@ -167,6 +167,7 @@ def make_worker_app(settings: dict[str, Any], folder: str) -> ASGIApp:
     prepare_process()
     import_ahead()
     from features.errors import ArtefactError
+    from serving.logs import configure_library_logs
     from serving.settings import Settings
 
     checked, runtime = Settings(**settings), RuntimeFolder(Path(folder))

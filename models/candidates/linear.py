@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from scipy.special import logit
 
-from features.preprocessing import BLOCKS
+from features.encoder import BLOCKS
 from models.candidates.base import Params
 from models.scores import LinearScore, Score, linear_score
 

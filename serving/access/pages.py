@@ -6,12 +6,14 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from starlette.responses import Response
 
 from serving.access.csrf import CSRF_FIELD
+from serving.templates import make_templates
 
 if TYPE_CHECKING:
+    from jinja2 import Template
+
     from serving.problems import ProblemError
 
 __all__ = ["STYLE", "make_login_page", "make_refusal_page", "read_style"]
@@ -60,14 +62,9 @@ def make_refusal_page(problem: ProblemError) -> Response:
 
 def read_style() -> str:
     """Read the pages' style sheet."""
-    return _read("static/access.css")
+    return files("serving.access").joinpath("static", "access.css").read_text(encoding="utf-8")
 
 
 @cache
 def _template(name: str) -> Template:
-    loader = FunctionLoader(lambda found: _read(f"templates/{found}"))
-    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template(name)
-
-
-def _read(name: str) -> str:
-    return files("serving.access").joinpath(name).read_text(encoding="utf-8")
+    return make_templates("serving.access").get_template(name)

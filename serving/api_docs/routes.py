@@ -8,15 +8,16 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Request
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
 from serving.api_docs.view import list_operations, list_shapes
 from serving.routes.direct import DirectRoute
+from serving.templates import make_templates
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from jinja2 import Environment
 
 __all__ = ["docs_router"]
 
@@ -71,15 +72,7 @@ async def _style(_: Request) -> Response:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("serving.api_docs"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["prose"] = _prose
-    return environment
+    return make_templates("serving.api_docs", prose=_prose)
 
 
 def _prose(text: str) -> Markup:

@@ -7,15 +7,17 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from serving.page.form import item_name
 from serving.page.pictures import maintenance_text
 from serving.page.words import level_of_100, of_100, points, range_of_100, signed_points, tidy
+from serving.templates import make_templates
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from jinja2 import Environment
 
 __all__ = ["CONTENT_POLICY", "STATIC", "Asset", "make_page", "read_asset"]
 
@@ -86,13 +88,5 @@ def make_page(template: str, values: Mapping[str, Any], status: int = 200) -> HT
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("serving.page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     words = (item_name, level_of_100, maintenance_text, of_100, points, range_of_100, signed_points, tidy)
-    environment.filters |= {word.__name__: word for word in words}
-    return environment
+    return make_templates("serving.page", **{word.__name__: word for word in words})

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from features.cohort import make_cohort
 from features.cohort_file import load_cohort_file
-from features.preprocessing import BLOCKS, EncodePredictors
+from features.encoder import BLOCKS
+from features.preprocessing import EncodePredictors
 from features.simulation import simulate
 from features.splines import restricted_cubic
 from features.tree_columns import expand_for_trees, tree_column_sources

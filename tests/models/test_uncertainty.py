@@ -9,7 +9,8 @@ from scipy.special import expit
 
 from features.cohort import make_cohort
 from features.cohort_file import CohortFile, load_cohort_file
-from features.preprocessing import BLOCKS, EncodePredictors
+from features.encoder import BLOCKS
+from features.preprocessing import EncodePredictors
 from features.simulation import simulate
 from models.calibration import Recalibration
 from models.conformal import ConformalBounds

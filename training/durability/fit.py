@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.cohort import Cohort
-    from features.preprocessing import EncodePredictors
+    from features.encoder import Encoder
     from training.bootstrap import Estimate
 
 __all__ = ["DurabilityReport", "fit_durability", "summarise_durability"]
@@ -69,7 +69,7 @@ class DurabilityReport:
 
 def fit_durability(
     cohort: Cohort,
-    encoder: EncodePredictors,
+    encoder: Encoder,
     seed: int,
     remission_share: NDArray[np.float64] | None = None,
 ) -> tuple[DurabilityModel | None, DurabilityReport | None]:
@@ -79,7 +79,7 @@ def fit_durability(
     ----------
     cohort : Cohort
         At baseline.
-    encoder : EncodePredictors
+    encoder : Encoder
         Of the response model at baseline.
     seed : int
     remission_share : ndarray of shape (n,), optional

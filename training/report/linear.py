@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.cohort_file import CohortFile
-    from features.preprocessing import EncodePredictors
+    from features.encoder import Encoder
     from models.response_model import ResponseModel
     from models.scores import LinearScore
 
@@ -125,9 +125,7 @@ def list_terms(score: LinearScore, model: ResponseModel, patient: ReferencePatie
     )
 
 
-def _describe(
-    encoder: EncodePredictors, file: CohortFile, given: Mapping[str, str]
-) -> list[tuple[str, str, str]]:
+def _describe(encoder: Encoder, file: CohortFile, given: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Label, rule and given value of each base column, in the encoder's order."""
     predictors = file.baseline_predictors
     found = []
@@ -153,7 +151,7 @@ def _describe(
     return found
 
 
-def _curve_rule(encoder: EncodePredictors, place: int) -> str:
+def _curve_rule(encoder: Encoder, place: int) -> str:
     """Truncated cubes less the straight line that they hold, with all numbers."""
     start, slope = encoder.curve_straight_[:, place]
     cubes = " ".join(
