@@ -150,13 +150,13 @@ def test_predictions_on_both_sides_of_a_swap_are_replayed_from_the_registry(
     registry.move("1")
     service = start("--model", CHAMPION, **registry.environment())
     load = Load(service, 2)
-    load.wait_for(20)
+    load.wait_for(500)
     registry.move("2")
     deadline = time.monotonic() + 30
     while service.ask("/readyz")[1]["version"] != "2":
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    load.wait_for(len(load.acknowledged) + 20)
+    load.wait_for(len(load.acknowledged) + 500)
     load.stop()
     assert service.stop() == 0
     assert load.others == []
@@ -172,5 +172,6 @@ def test_predictions_on_both_sides_of_a_swap_are_replayed_from_the_registry(
     )
     assert replayed.returncode == 0, replayed.stderr
     count = len(load.acknowledged)
+    assert count >= 1000
     expected = f"{count} of {count} predictions, over 2 versions, agree to the last digit\n"
     assert replayed.stdout == expected
