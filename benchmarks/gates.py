@@ -2,8 +2,8 @@
 
 Each of 200 simulated cohorts is validated twice, with the candidate fixed to the elastic net: as it is, and
 with its outcomes shuffled within each plan, so that nothing but the plan tells them. The figures that gates
-are judged on come from the first design, as `validate` makes them. Checks of files, sites held out and a
-champion, which a model without skill may well pass, are taken as passed.
+are judged on come from the first design, as `validate` makes them, but with one repeat. Checks of files,
+sites held out and a champion, which a model without skill may well pass, are taken as passed.
 
 The truth of an interval is the figure of the very models that it tells of, those of the folds, among 20,000
 fresh patients of new sites.

@@ -6,6 +6,7 @@ missing indicators, and plan x predictor terms. Trees take rows as they are: `fe
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -50,8 +51,6 @@ class Encoder:
         For each base column the index of the predictor that it comes from.
     membership_ : ndarray of shape (n_base, m)
         1 where a base column comes from a column of the rows: sums over it are sums by predictor.
-    mean_, scale_ : ndarray of shape (n_base,)
-        By which each base column is centred and scaled; of a curve, those of its line.
     seen_ : ndarray of shape (n_predictors, 2)
         1st and 99th percentile of the observed values, per predictor (NaN for categories).
 
@@ -99,7 +98,7 @@ class Encoder:
         self.sources_ = np.concatenate(
             [self.line_sources_, self.hot_sources_, self.curve_sources_, self.indicator_sources_]
         )
-        self.mean_, self.scale_ = self._scaling()
+        self.__dict__.pop("_scaling", None)  # of an earlier fit
         columns = np.arange(np.asarray(rows).shape[1])
         self.membership_ = (self.sources_[:, None] == columns).astype(np.float64)
         self.seen_ = np.array(
@@ -127,8 +126,9 @@ class Encoder:
         hot, curves, indicators = self._parts
         base[:, hot] = base[:, hot] == self.hot_levels_
         base[:, indicators] = missing[:, indicators]
-        base -= self.mean_
-        base /= self.scale_
+        mean, scale = self._scaling
+        base -= mean
+        base /= scale
         base[:, curves] = self._curve(base[:, curves])
         missing[:, indicators] = False
         base[missing] = 0.0
@@ -260,8 +260,9 @@ class Encoder:
         curves = levels + len(self.hot_sources_)
         return slice(levels, curves), slice(curves, self.n_terms_), slice(self.n_terms_, None)
 
+    @cached_property
     def _scaling(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and scale of every base column before its curve is drawn."""
+        """Mean and scale of every base column; of a curve, those of the line that it is drawn over."""
         curved, unscaled = self.curve_lines_, np.ones(len(self.indicator_sources_))
         means = (self.line_mean_, self.hot_mean_, self.line_mean_[curved], self.indicator_mean_)
         scales = (self.line_scale_, self.hot_scale_, self.line_scale_[curved], unscaled)

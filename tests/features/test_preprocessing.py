@@ -41,6 +41,15 @@ def test_a_subset_is_transformed_as_a_part_of_the_whole() -> None:
     np.testing.assert_array_equal(expand_for_trees(FILE, rows[some]), expand_for_trees(FILE, rows)[some])
 
 
+def test_a_second_fit_forgets_the_first() -> None:
+    first, second = small_cohort().rows, small_cohort(400, 9).rows
+    encoder = fit_encoder(first)
+    encoder.transform(first)
+    expected = fit_encoder(second).transform(fresh_rows())
+    assert not np.array_equal(encoder.transform(fresh_rows())[:, :1], expected[:, :1])
+    np.testing.assert_array_equal(encoder.fit(second).transform(fresh_rows()), expected)
+
+
 def test_transforming_teaches_nothing() -> None:
     encoder = fit_encoder(small_cohort().rows)
     before = state_of(encoder)
