@@ -26,6 +26,7 @@ from training.gates.gate import CHECKS, Gates
 from training.gates.judge import judge, passed
 from training.gates.parser import load_gates
 from training.metrics import METRICS
+from training.net_benefit import gain_metric
 from training.patients import Patients
 from training.validation.designs import hold_out_folds, measure_design, plan_design
 from training.validation.first_design import measure_first
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from benchmarks.simulated import Fresh
     from features.cohort import Cohort
     from training.folds import Split
+    from training.metrics import Metric
 
     Large = dict[str, dict[str, float]]
 
@@ -52,6 +54,7 @@ _SIZE: Final = 500
 _CANDIDATE: Final = "elastic_net"
 _POPULATIONS: Final = ("all", "subgroups")
 """For whom the gates are judged here."""
+_GAINS: Final = ("net_benefit_gain, low", "net_benefit_gain, middle", "net_benefit_gain, high")
 _AIM: Final = (0.92, 0.98)
 
 
@@ -85,10 +88,7 @@ def _measure(seed: int) -> dict[str, Any]:
         "blind": passed(judged),
         "skill shown": [one.accepted for one in judged if one.gate.name == "skill"],
         "passed": passed(judge(validated, gates)),
-        "intervals": {
-            name: {key: (e.low, e.high) for key, e in validated.outcomes[name].designs[0].metrics.items()}
-            for name in OUTCOMES
-        },
+        "intervals": {name: _intervals(validated.outcomes[name]) for name in OUTCOMES},
         "large": large,
     }
 
@@ -140,7 +140,9 @@ def _validate(made: Cohort, seed: int, people: Fresh | None = None) -> tuple[Val
             subgroups=first.subgroups,
         )
     so = dict.fromkeys(CHECKS, (True, "not the subject here"))
-    large = {} if people is None else {name: _figures(others[others["outcome"] == name]) for name in OUTCOMES}
+    large = {}
+    if people is not None:
+        large = {name: _figures(name, others[others["outcome"] == name]) for name in OUTCOMES}
     return Validation({}, {}, "", True, so, outcomes, seed=seed), large
 
 
@@ -159,16 +161,34 @@ def _predict_also(
     return Patients(patients.cohort_file, rows, outcomes, groups), more
 
 
-def _figures(table: pd.DataFrame) -> dict[str, float]:
+def _measured(outcome: str) -> dict[str, Metric]:
+    """Every figure, and net benefit at both ends and in the middle of the clinical range."""
+    return {**METRICS, **{name: gain_metric(at) for name, at in _thresholds(*THRESHOLDS[outcome]).items()}}
+
+
+def _thresholds(low: float, high: float) -> dict[str, float]:
+    return dict(zip(_GAINS, (low, (low + high) / 2, high), strict=True))
+
+
+def _figures(outcome: str, table: pd.DataFrame) -> dict[str, float]:
     data = repeats_of(table)[0]
     once = np.ones(len(data.y))
-    return {key: float(metric(data, once)) for key, metric in METRICS.items()}
+    return {key: float(metric(data, once)) for key, metric in _measured(outcome).items()}
+
+
+def _intervals(validated: OutcomeValidation) -> dict[str, tuple[float, float]]:
+    found = {key: (e.low, e.high) for key, e in validated.designs[0].metrics.items()}
+    curve = validated.net_benefit["gain"]
+    for name, threshold in _thresholds(*validated.thresholds).items():
+        at = int(np.abs(np.array(curve.at) - threshold).argmin())
+        found[name] = curve.low[at], curve.high[at]
+    return found
 
 
 def _covered(rows: list[dict[str, Any]], outcome: str) -> dict[str, dict[str, float]]:
     """Share of intervals that hold the large-sample value of the models they tell of, and of all cohorts'."""
     found = {}
-    for metric in METRICS:
+    for metric in _measured(outcome):
         values = np.array([row["large"][outcome][metric] for row in rows])
         intervals = np.array([row["intervals"][outcome][metric] for row in rows])
         defined = ~(np.isnan(intervals).any(axis=1) | np.isnan(values))
@@ -199,7 +219,7 @@ def _show(console: Console, result: dict[str, Any]) -> None:
     table = Table(title=f"95 % intervals that hold the large-sample value; aim {low:.0%} to {high:.0%}")
     for column in ("figure", *(f"{name}: {what}" for name in OUTCOMES for what in ("mean (SD)", "covered"))):
         table.add_column(column, justify="right")
-    for metric in METRICS:
+    for metric in (*METRICS, *_GAINS):
         cells = []
         for name in OUTCOMES:
             one = result["covered"][name][metric]

@@ -88,6 +88,7 @@ def _pack_outcome(name: str, model: OutcomeModel, folder: Path, arrays: Arrays) 
         f"{name}/uncertainty/contrast_covariance": model.uncertainty.contrast_covariance,
         f"{name}/uncertainty/contrast_missing": model.uncertainty.contrast_missing,
         f"{name}/uncertainty/scales": model.uncertainty.scales,
+        f"{name}/uncertainty/parameters": model.uncertainty.parameters,
     }
     return {
         "candidate": choice.candidate,

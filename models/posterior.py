@@ -39,11 +39,15 @@ class Posterior:
     covariance : ndarray of shape (n_columns, n_columns)
     scales : ndarray of shape (n_blocks,)
         Prior standard deviation of each block of coefficients.
+    learned : ndarray of shape (n_columns, n_columns)
+        Inverse Hessian at the mode times the likelihood's part of the Hessian: how far each coefficient is
+        decided by the data, not by the prior. Its trace is the effective number of parameters.
     """
 
     mean: NDArray[np.float64]
     covariance: NDArray[np.float64]
     scales: NDArray[np.float64]
+    learned: NDArray[np.float64]
 
 
 def fit_posterior(
@@ -110,11 +114,12 @@ def fit_posterior(
         if settled:
             break
     mean, hessian = solve_map(design, y, precision, mean)
+    learned = np.eye(len(mean)) - _invert(hessian) * precision
     upper = 1 + _ERRORS / np.sqrt(_SHAPE + sizes / 2)
     wider = precision.copy()
     wider[in_block] /= upper[block]
     hessian[np.diag_indices_from(hessian)] += wider - precision
-    return Posterior(mean, _invert(hessian), np.sqrt(variances))
+    return Posterior(mean, _invert(hessian), np.sqrt(variances), learned)
 
 
 def solve_map(

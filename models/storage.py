@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "digest_of", "load_model", "save_model"]
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Version of the layout; a folder of another one is refused."""
 _MANIFEST: Final = "manifest.json"
 _BESIDE: Final = {_MANIFEST, RECORD_FILE}

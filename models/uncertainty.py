@@ -63,6 +63,10 @@ class Uncertainty:
         As the two above, for the difference of each plan's weights from the reference plan's.
     scales : ndarray of shape (n_blocks,)
         Prior scale of each block, in logits; the last is the groups' when there are groups.
+    parameters : ndarray of shape ()
+        Effective number of parameters that the patients decided, tr(H H) of the hat matrix H; groups'
+        intercepts, which say nothing of a new patient, are left out (Hastie and Tibshirani, Generalized
+        Additive Models, 1990, section 3.5).
     """
 
     centre: LinearScore
@@ -71,6 +75,7 @@ class Uncertainty:
     contrast_covariance: NDArray[np.float64]
     contrast_missing: NDArray[np.float64]
     scales: NDArray[np.float64]
+    parameters: NDArray[np.float64]
 
     def variance(self, inputs: Inputs) -> NDArray[np.float64]:
         """Variance of the logit: what the coefficients and what missing inputs leave open.
@@ -138,6 +143,7 @@ def fit_uncertainty(train: TrainingSet) -> Uncertainty:
     folded = np.stack([_fold(encoder, covariance, plan) for plan in range(len(train.plan_shares))])
     contrast = np.stack([_fold_contrast(encoder, covariance, plan) for plan in range(len(train.plan_shares))])
     reference = centre.weights[encoder.reference_]
+    learned = posterior.learned[:n_design, :n_design]
     return Uncertainty(
         centre,
         folded,
@@ -145,6 +151,7 @@ def fit_uncertainty(train: TrainingSet) -> Uncertainty:
         contrast,
         _missing(encoder, centre.weights - reference, contrast),
         posterior.scales,
+        np.array((learned * learned.T).sum()),
     )
 
 

@@ -1,8 +1,9 @@
 """Intervals by bootstrap that follows groups and covers the repeats of a cross-validation.
 
 What varies, and how the interval covers it: patients, or whole groups of them, by drawing them anew; how
-they were split into folds, by the spread of the figure between repeats; few groups, by percentiles further
-out (`training.intervals`).
+they were split into folds, by the spread of the figure between repeats; what folds learned from each other's
+patients, by a term of its own (`training.overlap`); few groups, by percentiles further out
+(`training.intervals`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.intervals import count_units, find_interval
-from training.metrics import METRICS, Metric, Predicted
+from training.metrics import METRICS, Figures, Metric, Predicted
+from training.overlap import overlap_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +28,8 @@ __all__ = ["Draws", "Estimate", "draw_metrics", "draw_weights", "estimate_metric
 SAMPLES = 400
 
 _BLOCK = 2**18  # numbers in one array: stays in the processor's cache
+
+_Found = Mapping[str, "NDArray[np.float64]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class Draws:
         Means over the repeats; NaN where the figure is not defined.
     units : int
         Patients or groups that are drawn independently.
+    overlap : float
+        Standard error that folds add by learning from each other's patients.
     distance : bool
         See `training.intervals.find_interval`.
     """
@@ -66,16 +72,24 @@ class Draws:
     repeats: NDArray[np.float64]
     samples: NDArray[np.float64]
     units: int
+    overlap: float = 0.0
     distance: bool = False
 
     def estimate(self) -> Estimate:
         """Give the mean over the repeats with its 95 % interval."""
-        ends = find_interval(self.repeats, self.samples, self.units, distance=self.distance)
+        ends = find_interval(
+            self.repeats, self.samples, self.units, overlap=self.overlap, distance=self.distance
+        )
         return Estimate(float(self.repeats.mean()), *ends)
 
     def minus(self, other: Draws) -> Draws:
-        """Give the paired difference from another figure, drawn with the same weights and repeats."""
-        return Draws(self.repeats - other.repeats, self.samples - other.samples, self.units)
+        """Give the paired difference from another figure, drawn with the same weights and repeats.
+
+        What the two models learned from each other's patients cancels as if the smaller model were a part of
+        the larger.
+        """
+        overlap = float(np.sqrt(abs(self.overlap**2 - other.overlap**2)))
+        return Draws(self.repeats - other.repeats, self.samples - other.samples, self.units, overlap)
 
 
 def draw_weights(
@@ -125,6 +139,7 @@ def repeats_of(table: pd.DataFrame, column: str = "probability") -> list[Predict
             part[column].to_numpy(dtype=np.float64),
             part["candidate_prevalence"].to_numpy(dtype=np.float64),
             part["fold"].to_numpy(dtype=np.intp),
+            float(part["parameters"].mean()),
         )
         for part in parts
     ]
@@ -183,21 +198,19 @@ def draw_metrics(
     units = count_units(weights)
     usable = np.flatnonzero((weights @ y > 0) & (weights @ (1 - y) > 0))  # both classes were drawn
     rows = np.vstack([own, weights[usable]])
-    shared: dict[object, Mapping[str, NDArray[np.float64]]] = {}
+    families: dict[object, tuple[_Found, _Found]] = {}
     found = {}
-    for name, metric in metrics.items():
-        if isinstance(metric, Metric):
-            if metric.figures not in shared:
-                shared[metric.figures] = _means(repeats, rows, metric)
-            drawn = shared[metric.figures][metric.name]
-        else:
-            drawn = np.array([[metric(d, w) for w in rows] for d in repeats])
+    for name, given in metrics.items():
+        metric = given if isinstance(given, Metric) else Metric(name, partial(_one_by_one, name, given))
+        if metric.figures not in families:
+            families[metric.figures] = _measure_family(repeats, rows, metric.figures)
+        drawn, overlap = (figures[metric.name] for figures in families[metric.figures])
         samples = drawn[:, 1:].mean(axis=0)
         if keep_all:
             spread = np.full(len(weights), np.nan)
             spread[usable] = samples
             samples = spread
-        found[name] = Draws(drawn[:, 0], samples, units, isinstance(metric, Metric) and metric.distance)
+        found[name] = Draws(drawn[:, 0], samples, units, float(overlap[0]), metric.distance)
     return found
 
 
@@ -221,10 +234,20 @@ def in_blocks(
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _means(
-    repeats: list[Predicted], rows: NDArray[np.float64], metric: Metric
-) -> dict[str, NDArray[np.float64]]:
-    """Figures of a family, each of shape (r, samples)."""
+def _measure_family(
+    repeats: list[Predicted], rows: NDArray[np.float64], figures: Figures
+) -> tuple[_Found, _Found]:
+    """Figures that share their work, each of shape (r, samples), and what overlap adds, of shape (1,)."""
     with np.errstate(divide="ignore", invalid="ignore"):  # not defined is NaN, and said so
-        found = [in_blocks(rows, partial(metric.figures, data)) for data in repeats]
-    return {name: np.array([figures[name] for figures in found]) for name in found[0]}
+        found = [in_blocks(rows, partial(figures, data)) for data in repeats]
+        overlap = overlap_errors(repeats, lambda data: figures(data, rows[:1]))
+    return {name: np.array([figure[name] for figure in found]) for name in found[0]}, overlap
+
+
+def _one_by_one(
+    name: str,
+    metric: Callable[[Predicted, NDArray[np.float64]], float],
+    data: Predicted,
+    rows: NDArray[np.float64],
+) -> _Found:
+    return {name: np.array([metric(data, w) for w in rows])}

@@ -57,8 +57,9 @@ class Validated:
     final : Fitted
     out_of_fold : DataFrame
         One row for each outcome, repeat and patient: `outcome, repeat, fold, patient, observed,
-        probability, low, high, floor` and one column `candidate_NAME` for each candidate tried;
-        `patient` counts the rows of `Patients`, `observed` is NaN without endpoint.
+        probability, low, high, parameters` and one column `candidate_NAME` for each candidate tried;
+        `patient` counts the rows of `Patients`, `observed` is NaN without endpoint, `parameters` is the
+        effective number that the fold's training patients decided (`models.uncertainty`).
     winners : mapping of str to list of str
         By outcome, the candidate chosen in each outer fold.
     splits : sequence of sequences of Split
@@ -263,6 +264,7 @@ def fit_fold(
             "probability": probability,
             "low": low,
             "high": high,
+            "parameters": float(model.uncertainty.parameters),
         }
         for candidate, choice in fitted.searches[name].choices.items():
             score = fit_score(sets[name], candidate, choice.params, own_seed)

@@ -11,7 +11,8 @@ reaches. So the square is shifted by twice what drawing adds to it, and cut off 
 
 A repeated cross-validation estimates the mean over all splits into folds. Its figure still depends on the
 few splits that were made, which no drawing of patients shows: the variance between repeats, over their number
-(Koehler, Brown and Haneuse, Am Stat 2009;63:155-162), is added to that of the bootstrap.
+(Koehler, Brown and Haneuse, Am Stat 2009;63:155-162), is added to that of the bootstrap. So is what folds add
+that learn from each other's patients (`training.overlap`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from scipy.stats import t as student
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["count_units", "find_interval"]
+__all__ = ["count_units", "find_band", "find_interval"]
 
 _TAIL: Final = 0.025
 _NORMAL: Final = float(ndtri(1 - _TAIL))
@@ -51,7 +52,12 @@ def count_units(weights: NDArray[np.float64]) -> int:
 
 
 def find_interval(
-    repeats: NDArray[np.float64], samples: NDArray[np.float64], units: int, *, distance: bool = False
+    repeats: NDArray[np.float64],
+    samples: NDArray[np.float64],
+    units: int,
+    *,
+    overlap: float = 0.0,
+    distance: bool = False,
 ) -> tuple[float, float]:
     """Find a 95 % interval.
 
@@ -63,6 +69,8 @@ def find_interval(
         The mean figure in each bootstrap sample; those that are NaN are left out.
     units : int
         Patients or groups drawn independently.
+    overlap : float
+        Standard error that folds add by learning from each other's patients.
     distance : bool
         The figure is a distance from perfection: never below 0, and larger the more chance there is.
 
@@ -84,7 +92,36 @@ def find_interval(
     else:
         below = ((defined < value).sum() + 0.5 * (defined == value).sum() + 0.5) / (len(defined) + 1)
         low, high = np.quantile(defined, ndtr(2 * float(ndtri(below)) + tails))
-    extra = _NORMAL**2 * (repeats.var(ddof=1) / len(repeats) if len(repeats) > 1 else 0.0)
+    splits = repeats.var(ddof=1) / len(repeats) if len(repeats) > 1 else 0.0
+    extra = _NORMAL**2 * (splits + overlap**2)
     down, up = max(value - low, 0.0), max(high - value, 0.0)
     low, high = value - float(np.sqrt(down**2 + extra)), value + float(np.sqrt(up**2 + extra))
     return max(low, 0.0) if distance else low, high
+
+
+def find_band(
+    drawn: NDArray[np.float64], units: int, overlap: NDArray[np.float64]
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """Find the pointwise 95 % band of a curve.
+
+    Parameters
+    ----------
+    drawn : ndarray of shape (r, 1 + samples, k)
+        The k points of the curve in each repeat: first of all patients, then in each bootstrap sample.
+    units : int
+        Patients or groups drawn independently.
+    overlap : ndarray of shape (k,)
+        As of `find_interval`.
+
+    Returns
+    -------
+    values, low, high : tuple of k floats
+        Means over the repeats, and the ends of their intervals.
+    """
+    repeats, samples = drawn[:, 0], drawn[:, 1:].mean(axis=0)
+    bands = [
+        find_interval(repeats[:, j], samples[:, j], units, overlap=float(overlap[j]))
+        for j in range(drawn.shape[2])
+    ]
+    low, high = (tuple(float(band[end]) for band in bands) for end in (0, 1))
+    return tuple(repeats.mean(axis=0).tolist()), low, high

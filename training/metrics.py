@@ -53,16 +53,25 @@ class Predicted:
         Plan-wise prevalence in the patients that the prediction was learned from.
     fold : ndarray of shape (n,)
         Which model predicted the patient, counted from 0; all 0 for a single model.
+    parameters : float
+        Effective number of parameters of these models, if each learned from patients whom the others
+        predict; 0 otherwise (`training.overlap`).
+    share : float
+        These patients, over all that the models predict in turn.
     """
 
     y: NDArray[np.float64]
     p: NDArray[np.float64]
     floor: NDArray[np.float64]
     fold: NDArray[np.intp]
+    parameters: float = 0.0
+    share: float = 1.0
 
     def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Predicted:
         """Keep some of the patients."""
-        return Predicted(self.y[index], self.p[index], self.floor[index], self.fold[index])
+        y = self.y[index]
+        share = self.share * len(y) / len(self.y)
+        return Predicted(y, self.p[index], self.floor[index], self.fold[index], self.parameters, share)
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from training.bootstrap import in_blocks
-from training.intervals import count_units, find_interval
+from training.intervals import count_units, find_band
 from training.metrics import Metric, Predicted
+from training.overlap import overlap_errors
 from training.validation.results import Curve
 
 if TYPE_CHECKING:
@@ -101,8 +102,7 @@ def gain_metric(threshold: float) -> Metric:
     """
 
     def figures(data: Predicted, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-        found = _benefits(data, weights, [threshold])
-        return {"net_benefit_gain": (found["model"] - np.maximum(found["all"], 0.0))[:, 0]}
+        return {"net_benefit_gain": _benefits(data, weights, [threshold])["gain"][:, 0]}
 
     return Metric("net_benefit_gain", figures)
 
@@ -138,26 +138,30 @@ def decision_curves(
     rows = np.vstack([np.ones(len(y)), weights[(events > 0) & (events < patients)]])
     units = count_units(weights)
     found = [in_blocks(rows, partial(_benefits, data, thresholds=thresholds)) for data in repeats]
-    drawn = {name: np.array([benefits[name] for benefits in found]) for name in ("model", "all", "none")}
-    odds = _odds(thresholds)
-    drawn["avoided"] = 100 * (drawn["model"] - drawn["all"]) / odds
-    drawn["gain"] = drawn["model"] - np.maximum(drawn["all"], 0.0)
-    return {name: _curve(values, thresholds, units) for name, values in drawn.items()}
+    drawn = {name: np.array([benefits[name] for benefits in found]) for name in found[0]}
+    overlap = overlap_errors(repeats, lambda data: _benefits(data, rows[:1], thresholds))
+    # No sample has patients beyond a threshold that none of these crosses: one more of them counts 1 / n.
+    overlap["gain"] = np.hypot(overlap["gain"], 1 / len(y))
+    at = tuple(float(t) for t in thresholds)
+    return {name: Curve(at, *find_band(values, units, overlap[name][0])) for name, values in drawn.items()}
 
 
 def _benefits(
     data: Predicted, weights: NDArray[np.float64], thresholds: Sequence[float]
 ) -> dict[str, NDArray[np.float64]]:
-    """Net benefit of treating by the model, of treating all and none, each of shape (samples, thresholds)."""
+    """Figures of `decision_curves`, each of shape (samples, thresholds)."""
     odds = _odds(thresholds)
     treated = (data.p[:, None] >= np.asarray(thresholds)).astype(np.float64)
     patients = weights.sum(axis=1, keepdims=True)
     with_, without = weights * data.y, weights * (1 - data.y)
     everybody = (with_.sum(axis=1, keepdims=True) - without.sum(axis=1, keepdims=True) * odds) / patients
+    model = (with_ @ treated - without @ treated * odds) / patients
     return {
-        "model": (with_ @ treated - without @ treated * odds) / patients,
+        "model": model,
         "all": everybody,
         "none": np.zeros_like(everybody),
+        "avoided": 100 * (model - everybody) / odds,
+        "gain": model - np.maximum(everybody, 0.0),
     }
 
 
@@ -167,12 +171,3 @@ def _odds(thresholds: Sequence[float]) -> NDArray[np.float64]:
         raise ValueError("thresholds of net benefit lie between 0 and 1, both excluded")
     result: NDArray[np.float64] = t / (1 - t)
     return result
-
-
-def _curve(drawn: NDArray[np.float64], thresholds: Sequence[float], units: int) -> Curve:
-    """Mean over the repeats and its band; `drawn` of shape (repeats, 1 + samples, thresholds)."""
-    values = drawn[:, 0].mean(axis=0)
-    samples = drawn[:, 1:].mean(axis=0)
-    bands = [find_interval(drawn[:, 0, j], samples[:, j], units) for j in range(len(values))]
-    low, high = (tuple(float(band[end]) for band in bands) for end in (0, 1))
-    return Curve(tuple(float(t) for t in thresholds), tuple(float(v) for v in values), low, high)

@@ -249,3 +249,25 @@ def test_without_plans_there_is_one_set_of_weights() -> None:
         centre, linear_score(train.inputs.encoder, posterior.mean, np.ones(1)).logit(inputs), atol=1e-8
     )
     assert ((expit(centre) > 0) & (expit(centre) < 1)).all()
+
+
+@pytest.mark.parametrize("groups", [False, True])
+def test_effective_parameters_are_those_of_the_hat_matrix(groups: bool) -> None:
+    train = training_set(groups=groups)
+    design, blocks = train.design, train.inputs.encoder.blocks_
+    size = design.shape[1]
+    if groups:
+        assert train.groups is not None
+        membership = np.eye(int(train.groups.max()) + 1)[train.groups]
+        design = np.hstack([design, membership])
+        blocks = np.concatenate([blocks, np.full(membership.shape[1], len(BLOCKS))])
+    posterior = fit_written_out(design, train.y, blocks)
+    p = expit(design @ posterior.mean)
+    weight = p * (1 - p)
+    # What is left of the inverse Hessian when the likelihood's part is divided out again.
+    inverse = posterior.learned @ np.linalg.pinv((design.T * weight) @ design)
+    hat = design[:, :size] @ inverse[:size] @ (design.T * weight)
+    found = float(fit_uncertainty(train).parameters)
+    assert found == pytest.approx(np.trace(hat @ hat), rel=0.01)
+    # The intercept at least, and far fewer than columns: most of them are shrunk away.
+    assert 1 < found < size / 4

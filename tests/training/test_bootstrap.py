@@ -138,6 +138,7 @@ def test_repeats_are_in_one_order_and_without_patients_lacking_an_endpoint() -> 
             "observed": [1.0, 0.0, np.nan, np.nan, 1.0, 0.0],
             "probability": [0.2, 0.0, 0.1, 0.11, 0.21, 0.01],
             "candidate_prevalence": 0.5,
+            "parameters": [3.0, 4.0, 3.0, 5.0, 5.0, 5.0],
             "fold": [0, 1, 0, 1, 1, 0],
         }
     )
@@ -147,6 +148,7 @@ def test_repeats_are_in_one_order_and_without_patients_lacking_an_endpoint() -> 
     np.testing.assert_array_equal(first.p, [0.0, 0.2])
     np.testing.assert_array_equal(second.p, [0.01, 0.21])
     np.testing.assert_array_equal(first.fold, [1, 0])
+    assert (first.parameters, second.parameters) == (3.5, 5.0)
 
 
 def test_an_estimate_is_written_with_its_interval() -> None:

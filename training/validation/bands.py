@@ -8,7 +8,8 @@ import numpy as np
 
 from training.bootstrap import in_blocks
 from training.calibration import curves
-from training.intervals import count_units, find_interval
+from training.intervals import count_units, find_band
+from training.overlap import overlap_errors
 from training.validation.results import Curve
 
 if TYPE_CHECKING:
@@ -43,12 +44,8 @@ def calibration_band(repeats: list[Predicted], weights: NDArray[np.float64]) -> 
     events, patients = weights @ y, weights.sum(axis=1)
     rows = np.vstack([np.ones(len(y)), weights[(events > 0) & (events < patients)]])
     drawn = np.array([_draw(data, rows, at) for data in repeats])
-    units = count_units(weights)
-    samples = drawn[:, 1:].mean(axis=0)
-    bands = [find_interval(drawn[:, 0, j], samples[:, j], units) for j in range(_POINTS)]
-    low, high = (tuple(float(band[end]) for band in bands) for end in (0, 1))
-    value = drawn[:, 0].mean(axis=0)
-    return Curve(tuple(at.tolist()), tuple(value.tolist()), low, high)
+    overlap = overlap_errors(repeats, lambda data: {"curve": curves(data, rows[:1], at)})["curve"][0]
+    return Curve(tuple(at.tolist()), *find_band(drawn, count_units(weights), overlap))
 
 
 def _draw(data: Predicted, rows: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:

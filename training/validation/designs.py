@@ -58,6 +58,8 @@ class HeldOut:
         Of each repeat. Empty if the design cannot be carried out; `how` says why then.
     units : tuple of (str, ndarray of int)
         Name and patients of each unit; () for folds that mean nothing by themselves.
+    mutual : bool
+        Whether patients are learned from to predict those that they are predicted from (`training.overlap`).
     """
 
     key: str
@@ -65,6 +67,7 @@ class HeldOut:
     how: str
     splits: Sequence[Sequence[Split]] = ()
     units: tuple[tuple[str, NDArray[np.intp]], ...] = ()
+    mutual: bool = True
 
 
 def hold_out_folds(patients: Patients, seed: int, repeats: int) -> HeldOut:
@@ -195,6 +198,7 @@ def hold_out_periods(cohort: Cohort, patients: Patients) -> HeldOut | None:
         + (f"; {undated} patients without a date left out" if undated else ""),
         [splits],
         tuple(units),
+        mutual=False,
     )
 
 
@@ -261,6 +265,8 @@ def interval_words(patients: Patients) -> str:
 
 def _measure(held: HeldOut, patients: Patients, table: pd.DataFrame, seed: int) -> Design:
     observed = table[table["observed"].notna()]
+    if not held.mutual:
+        observed = observed.assign(parameters=0.0)
     repeats = repeats_of(observed)
     members = np.unique(observed["patient"].to_numpy())
     groups = None if patients.groups is None else patients.groups[members]

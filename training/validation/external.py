@@ -34,6 +34,8 @@ _TITLES: Final = {
     "external_recalibrated_in_large": "External, in the large",
     "external_recalibrated": "External, recalibrated",
 }
+_LEARNED: Final = {"external": 0.0, "external_recalibrated_in_large": 1.0, "external_recalibrated": 2.0}
+"""Parameters that each learns from the other folds."""
 
 
 def check_same_inputs(cohort_file: CohortFile, model: CohortFile) -> None:
@@ -110,6 +112,7 @@ def predict_externally(patients: Patients, model: ResponseModel, seed: int) -> d
                 ends = _recalibrate(y, ends, splits, slope=key == "external_recalibrated")
             table = {"outcome": name, "repeat": 0, "fold": 0 if key == "external" else fold}
             table |= {"patient": everybody, "observed": y, "candidate_prevalence": floor}
+            table |= {"parameters": _LEARNED[key]}
             table |= dict(zip(("probability", "low", "high"), ends, strict=True))
             parts[key].append(pd.DataFrame(table))
     return {key: pd.concat(tables, ignore_index=True) for key, tables in parts.items()}

@@ -167,9 +167,17 @@ def _predicted(
     """Put the folds of one size and draw together, in the order of the patients with an endpoint."""
     wanted = min(draw, _DRAWS[share] - 1)  # drawn once, used beside each draw of the other size
     p, floor, folds = (np.full(len(patients.rows), np.nan) for _ in range(3))
+    parameters = []
     for task, result in pairs:
         if result is not None and (task.share, task.draw) == (share, wanted):
             p[task.test], floor[task.test] = result.probability[name], result.floor[name]
             folds[task.test] = task.fold
+            parameters.append(result.parameters[name])
     known = patients.known
-    return Predicted(patients.outcomes[name][known], p[known], floor[known], folds[known].astype(np.intp))
+    return Predicted(
+        patients.outcomes[name][known],
+        p[known],
+        floor[known],
+        folds[known].astype(np.intp),
+        float(np.mean(parameters)),
+    )

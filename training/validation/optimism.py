@@ -139,6 +139,8 @@ def _correct(
         np.concatenate([refit.probability[outcome] for refit in refits]),
         np.concatenate([refit.floor[outcome] for refit in refits]),
         np.repeat(np.arange(len(refits)), [len(refit.probability[outcome]) for refit in refits]),
+        float(np.mean([refit.parameters[outcome] for refit in refits])),
+        len(where) / len(known),
     )
     draws = draw_metrics([new], weights[:, where])
     nothing = _without_information(apparent, seed)

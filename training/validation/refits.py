@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -73,11 +73,15 @@ class Refit:
         By outcome, of the patients that it was asked about.
     floor : mapping of str to ndarray of shape (k,)
         Plan-wise prevalence in the patients learned from.
+    parameters : mapping of str to float
+        Effective number that the patients decided, by outcome (`models.uncertainty`); none of a bootstrap
+        sample, where copies of patients would count.
     """
 
     learned: NDArray[np.intp]
     probability: Mapping[str, NDArray[np.float64]]
     floor: Mapping[str, NDArray[np.float64]]
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
 
 def candidates_of(model: ResponseModel) -> dict[str, str]:
@@ -116,7 +120,8 @@ def refit(
     model = fit_model(sample, seed, candidates).model
     inputs = model.inputs(patients.rows[asked])
     probability = {name: model.outcomes[name].probability(inputs) for name in OUTCOMES}
-    return Refit(learn, probability, _floors(training_sets(sample), inputs, seed))
+    parameters = {name: float(model.outcomes[name].uncertainty.parameters) for name in OUTCOMES}
+    return Refit(learn, probability, _floors(training_sets(sample), inputs, seed), parameters)
 
 
 def bootstrap_refit(patients: Patients, choices: Mapping[str, Choice], seed: int) -> Refit | None:

@@ -29,6 +29,7 @@ def make_table(
             "low": expit(said - half_width),
             "high": expit(said + half_width),
             "candidate_prevalence": observed.mean(),
+            "parameters": 0.0,
         }
     )
     return pd.concat([repeat.assign(repeat=0), repeat.assign(repeat=1)], ignore_index=True)

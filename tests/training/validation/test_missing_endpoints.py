@@ -26,6 +26,7 @@ def as_table(observed: NDArray[np.float64], p: NDArray[np.float64], repeats: int
                 "observed": observed,
                 "probability": np.clip(p + 0.01 * repeat, 0.01, 0.99),
                 "candidate_prevalence": 0.45,
+                "parameters": 0.0,
             }
         )
         for repeat in range(repeats)

@@ -1,0 +1,112 @@
+"""What the folds of a cross-validation add to the uncertainty of a figure by learning from each other.
+
+A patient who is tested in one fold is learned from in the others. If by chance a patient responded, the
+models of the other folds expect a little more of all who resemble that patient, and their responses have
+raised what is expected of the patient in turn. Each pair of patients meets twice; a bootstrap of patients,
+who keep their predictions, counts it once. Its intervals are too narrow, the more so the fewer the patients.
+
+To first order the logit of patient i has the error sum_j S_ij r_j, where r_j = y_j - p_j is what chance
+added to patient j and S_ij the covariance of both logits. A figure T moves by sum_ij (dT / d logit_i) S_ij
+r_j. Of the variance of this quadratic form the part where (i, j) meets (j, i) is not in the bootstrap. It
+has two parts. With K folds and w_i = p_i (1 - p_i):
+
+- differences between patients: (D / sum w)^2 q K / (K - 1), where D is the derivative of T when each logit
+  moves by its r less the mean of its fold, and q = sum_ij S_ij^2 w_i w_j = tr(H H), of the hat matrix H, an
+  effective number of parameters without the intercept. q K / (K - 1) is at most what the logits vary by
+  within folds, sum_i w_i (logit_i - mean)^2: a model that says nearly the same of everybody has learned
+  nearly nothing. Plan-wise prevalence, against which skill is counted, has a part of its own, with one
+  parameter for each plan but one;
+- the level of all patients, which those of one group (site) move together, so that q would say too little.
+  Folds hold whole groups: (L / (K - 1))^2 K / (K - 1), where L is the derivative when each fold moves by what
+  its mean logit is off by, less that of all, the model and plan-wise prevalence alike. AUROC and slope
+  compare patients within folds and have L = 0.
+
+Calibration in the large has no part in any of this.
+
+No estimate of this variance from one cross-validation is unbiased whatever the data (Bengio and Grandvalet,
+J Mach Learn Res 2004;5:1089-1105). This one leans on what is known of the model, q. How often intervals then
+hold what they should is measured on simulated cohorts (`make bench`, `gates`; ADR 13).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.special import expit, logit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from training.metrics import Predicted
+
+__all__ = ["overlap_errors"]
+
+_EPSILON = 1e-12
+_REACH = 0.5
+"""Standard deviations of the logits over which D is taken: figures that count ranks are flat from one patient
+to the next."""
+
+_Figures = Mapping[str, "NDArray[np.float64]"]
+
+
+def overlap_errors(
+    repeats: Sequence[Predicted], measure: Callable[[Predicted], _Figures]
+) -> dict[str, NDArray[np.float64]]:
+    """Give the standard errors that the overlap of the folds adds to those of a bootstrap.
+
+    Parameters
+    ----------
+    repeats : sequence of Predicted
+        Repeats share the patients, so that their mean has the error of one.
+    measure : callable
+        Computes figures, by name.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Of the shapes that `measure` gives; 0 with one model, or if models learned from none of the patients.
+    """
+    found = [_errors(data, measure) for data in repeats]
+    return {name: np.linalg.norm(np.mean([one[name] for one in found], axis=0), axis=0) for name in found[0]}
+
+
+def _errors(data: Predicted, measure: Callable[[Predicted], _Figures]) -> _Figures:
+    """Each part, with its sign: of shape (3, ...)."""
+    labels, fold = np.unique(data.fold, return_inverse=True)
+    folds = len(labels)
+    if folds < 2 or not data.parameters:
+        return {name: np.zeros((3, *value.shape)) for name, value in measure(data).items()}
+    factor = folds / (folds - 1)
+    weight, chance = data.p * (1 - data.p), data.y - data.p
+    line, floor = (logit(np.clip(p, _EPSILON, 1 - _EPSILON)) for p in (data.p, data.floor))
+
+    def centred(values: NDArray[np.float64], by: NDArray[np.intp]) -> NDArray[np.float64]:
+        return values - (np.bincount(by, weight * values) / np.bincount(by, weight))[by]
+
+    def among_patients(logits: NDArray[np.float64], parameters: float) -> tuple[NDArray[np.float64], float]:
+        spread = float((weight * centred(logits, fold) ** 2).sum())
+        reach = _REACH * np.sqrt(spread / weight.sum()) / chance.std()
+        learned = min(factor * parameters, spread / data.share)
+        return reach * centred(chance, fold), np.sqrt(learned) / weight.sum() / reach if learned > 0 else 0.0
+
+    of_fold = (np.bincount(fold, chance) / np.bincount(fold, weight))[fold]
+    off, nowhere = centred(of_fold, np.zeros_like(fold)), np.zeros_like(line)
+    plans = max(len(np.unique(data.floor[fold == k])) for k in range(folds))
+    model, model_scale = among_patients(line, data.parameters - 1)
+    plan, plan_scale = among_patients(floor, plans - 1)
+    moves = (
+        (model, nowhere, model_scale),
+        (nowhere, plan, plan_scale),
+        (off, off, np.sqrt(factor) / (folds - 1)),
+    )
+    parts = []
+    for of_model, of_floor, scale in moves:
+        along, against = (
+            measure(replace(data, p=expit(line + sign * of_model), floor=expit(floor + sign * of_floor)))
+            for sign in (1, -1)
+        )
+        parts.append({name: scale * (value - against[name]) / 2 for name, value in along.items()})
+    return {name: data.share * np.array([part[name] for part in parts]) for name in parts[0]}
