@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -66,10 +66,10 @@ class PlanDesign:
     def times(self, beta: NDArray[np.float64]) -> NDArray[np.float64]:
         """Product with one coefficient a column, shape (n,)."""
         result = np.empty(len(self.base))
-        for rows, base, own in self._parts:
-            weights = beta[: base.shape[1]].copy()
-            weights[: own.shape[1]] += beta[own].sum(axis=0)
-            result[rows] = base @ weights
+        for part in self._parts:
+            weights = beta[: part.base.shape[1]].copy()
+            weights[: part.own.shape[1]] += beta[part.own].sum(axis=0)
+            result[part.rows] = part.base @ weights
         if self.groups is not None:
             result += beta[self._first_group :][self.groups]
         return result
@@ -77,26 +77,27 @@ class PlanDesign:
     def transposed_times(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Product of the transposed matrix with one value a row, shape (n_columns,)."""
         result = np.zeros(self.shape[1])
-        for rows, base, own in self._parts:
-            sums = values[rows] @ base
+        for part in self._parts:
+            sums = values[part.rows] @ part.base
             result[: len(sums)] += sums
-            result[own] += sums[: own.shape[1]]
+            result[part.own] += sums[: part.own.shape[1]]
         if self.groups is not None:
             result[self._first_group :] = np.bincount(self.groups, values, self.n_groups)
         return result
 
     def gram(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
         """X' diag(weight) X, shape (n_columns, n_columns)."""
-        size, first = self.base.shape[1], self._first_group
+        first = self._first_group
         result = np.zeros((self.shape[1], self.shape[1]))
-        for rows, base, own in self._parts:
-            inner, across = self._sums(rows, base, weight[rows])
-            sets = [np.arange(size), *own]
-            for a in sets:
-                for b in sets:
-                    result[np.ix_(a, b)] += inner[: len(a), : len(b)]
-                if across is not None:
-                    result[first:, a] += across[:, : len(a)]
+        for part in self._parts:
+            rooted = part.base * np.sqrt(weight[part.rows])[:, None]
+            inner = rooted.T @ rooted  # a matrix times its own transpose costs half of a general product
+            for place, a, b in part.pairs:
+                result[place] += inner[:a, :b]
+            if part.member is not None:
+                across = np.asarray(part.member @ (part.base * weight[part.rows][:, None]))
+                for own in part.sets:
+                    result[first:, own] += across[:, : len(own)]
         if self.groups is not None:
             result[:first, first:] = result[first:, :first].T
             diagonal = np.arange(first, len(result))
@@ -108,23 +109,33 @@ class PlanDesign:
         return int(max([self.base.shape[1] - 1, *(own.max() for own in self.own)])) + 1
 
     @cached_property
-    def _parts(self) -> list[tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]]:
-        """Rows of each plan in pieces, copied once, with the plan's own columns."""
+    def _parts(self) -> list[_Part]:
+        """Rows of each plan in pieces, copied once, with what does not change from product to product."""
         parts = []
+        size = self.base.shape[1]
         for plan, own in enumerate(self.own or (np.zeros((0, 0), dtype=np.intp),)):
             rows = np.flatnonzero(self.plans == plan) if self.own else np.arange(len(self.base))
-            pieces = [rows[start : start + _CHUNK] for start in range(0, len(rows), _CHUNK)]
-            parts += [(piece, self.base[piece], own) for piece in pieces]
+            sets = (np.arange(size), *own)
+            pairs = [(np.ix_(a, b), len(a), len(b)) for a in sets for b in sets]
+            for start in range(0, len(rows), _CHUNK):
+                piece = rows[start : start + _CHUNK]
+                parts.append(_Part(piece, self.base[piece], own, sets, pairs, self._member(piece)))
         return parts
 
-    def _sums(
-        self, rows: NDArray[np.intp], base: NDArray[np.float64], weight: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        """Weighted products of base columns with each other, and with the groups."""
-        rooted = base * np.sqrt(weight)[:, None]
-        inner = rooted.T @ rooted  # a matrix times its own transpose costs half of a general product
+    def _member(self, rows: NDArray[np.intp]) -> csr_array | None:
+        """Which of the rows are of which group: of shape (n_groups, n_rows)."""
         if self.groups is None:
-            return inner, None
+            return None
         place = (self.groups[rows], np.arange(len(rows)))
-        member = csr_array((weight, place), shape=(self.n_groups, len(rows)))
-        return inner, np.asarray(member @ base)
+        return csr_array((np.ones(len(rows)), place), shape=(self.n_groups, len(rows)))
+
+
+class _Part(NamedTuple):
+    """Some rows of one plan."""
+
+    rows: NDArray[np.intp]
+    base: NDArray[np.float64]
+    own: NDArray[np.intp]
+    sets: tuple[NDArray[np.intp], ...]
+    pairs: list[tuple[tuple[NDArray[np.intp], ...], int, int]]
+    member: csr_array | None

@@ -278,6 +278,8 @@ def _measure(held: HeldOut, patients: Patients, table: pd.DataFrame, seed: int) 
     if len(units) > _MOST_FITS:
         units = [unit for unit in units if unit.metrics]
     how = f"{held.how}; {interval_words(patients)}"
+    if data.parameters:
+        how += " and what folds learn from each other"
     if held.units:
         how += _tell_units(len(pieces), summary.used, bool(summary.mean))
     return Design(
