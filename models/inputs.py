@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from features.tree_columns import expand_for_trees
-from models.uncertainty import Uncertainty, fit_uncertainty
+from models.uncertainty import Ridge, Uncertainty, fit_ridge, fit_uncertainty
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -128,6 +128,11 @@ class TrainingSet:
         return shares
 
     @cached_property
+    def ridge(self) -> Ridge:
+        """Ridge logistic regression on these patients."""
+        return fit_ridge(self)
+
+    @cached_property
     def uncertainty(self) -> Uncertainty:
-        """Posterior of the ridge logistic regression on these patients."""
+        """Posterior of that regression, folded for predictions."""
         return fit_uncertainty(self)

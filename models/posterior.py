@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,26 +29,43 @@ _STRIDE = (
 _LARGE = 5_000  # rows above which the prior scales are learned from an even subset
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Posterior:
     """Gaussian approximation of the posterior of the coefficients.
 
-    Attributes
+    Parameters
     ----------
     mean : ndarray of shape (n_columns,)
         Posterior mode, in logits.
-    covariance : ndarray of shape (n_columns, n_columns)
     scales : ndarray of shape (n_blocks,)
         Prior standard deviation of each block of coefficients.
-    learned : ndarray of shape (n_columns, n_columns)
-        Inverse Hessian at the mode times the likelihood's part of the Hessian: how far each coefficient is
-        decided by the data, not by the prior. Its trace is the effective number of parameters.
+    hessian : ndarray of shape (n_columns, n_columns)
+        Negative second derivative of the log posterior at the mode.
+    precision, wider : ndarray of shape (n_columns,)
+        Prior precision of each coefficient: at the mode of the scales, and at the upper end of their errors.
     """
 
     mean: NDArray[np.float64]
-    covariance: NDArray[np.float64]
     scales: NDArray[np.float64]
-    learned: NDArray[np.float64]
+    hessian: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    wider: NDArray[np.float64]
+
+    @cached_property
+    def covariance(self) -> NDArray[np.float64]:
+        """Covariance of the coefficients, scales at their upper end; shape (n_columns, n_columns)."""
+        hessian = self.hessian.copy()
+        hessian[np.diag_indices_from(hessian)] += self.wider - self.precision
+        return _invert(hessian)
+
+    @cached_property
+    def learned(self) -> NDArray[np.float64]:
+        """Inverse Hessian times the likelihood's part of the Hessian, shape (n_columns, n_columns).
+
+        How far each coefficient is decided by the data, not by the prior. Its trace is an effective number of
+        parameters.
+        """
+        return np.eye(len(self.mean)) - _invert(self.hessian) * self.precision
 
 
 def fit_posterior(
@@ -114,12 +132,10 @@ def fit_posterior(
         if settled:
             break
     mean, hessian = solve_map(design, y, precision, mean)
-    learned = np.eye(len(mean)) - _invert(hessian) * precision
     upper = 1 + _ERRORS / np.sqrt(_SHAPE + sizes / 2)
     wider = precision.copy()
     wider[in_block] /= upper[block]
-    hessian[np.diag_indices_from(hessian)] += wider - precision
-    return Posterior(mean, _invert(hessian), np.sqrt(variances), learned)
+    return Posterior(mean, np.sqrt(variances), hessian, precision, wider)
 
 
 def solve_map(

@@ -9,7 +9,7 @@ import numpy as np
 
 from features.encoder import BLOCKS
 from models.plan_design import PlanDesign
-from models.posterior import fit_posterior
+from models.posterior import Posterior, fit_posterior
 from models.scores import LinearScore, linear_score
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from features.encoder import Encoder
     from models.inputs import Inputs, TrainingSet
 
-__all__ = ["Uncertainty", "fit_uncertainty"]
+__all__ = ["Ridge", "Uncertainty", "fit_ridge", "fit_uncertainty"]
 
 _TYPICAL = {
     "main": 0.07,
@@ -107,8 +107,27 @@ class Uncertainty:
         return _variance(inputs, self.contrast_covariance, self.contrast_missing)
 
 
-def fit_uncertainty(train: TrainingSet) -> Uncertainty:
-    """Learn the posterior on training patients; groups (sites) get intercepts that are averaged out.
+@dataclass(frozen=True)
+class Ridge:
+    """A ridge logistic regression whose penalties were learned with it.
+
+    Parameters
+    ----------
+    centre : LinearScore
+        The posterior mean, groups averaged out: the candidate `ridge`.
+    posterior : Posterior
+        Of all coefficients, groups' intercepts last.
+    shrink : float
+        Factor of the logits that averages groups out.
+    """
+
+    centre: LinearScore
+    posterior: Posterior
+    shrink: float
+
+
+def fit_ridge(train: TrainingSet) -> Ridge:
+    """Fit the regression on training patients; groups (sites) get intercepts that are averaged out.
 
     Parameters
     ----------
@@ -116,7 +135,7 @@ def fit_uncertainty(train: TrainingSet) -> Uncertainty:
 
     Returns
     -------
-    Uncertainty
+    Ridge
     """
     encoder = train.inputs.encoder
     groups = _usable_groups(train)
@@ -137,13 +156,30 @@ def fit_uncertainty(train: TrainingSet) -> Uncertainty:
     shrink = 1.0
     if groups is not None:
         shrink = float(1 / np.sqrt(1 + _ZEGER * posterior.scales[-1] ** 2))
-    mean = posterior.mean[:n_design] * shrink
-    covariance = posterior.covariance[:n_design, :n_design] * shrink**2
-    centre = linear_score(encoder, mean, train.plan_shares)
+    return Ridge(
+        linear_score(encoder, posterior.mean[:n_design] * shrink, train.plan_shares), posterior, shrink
+    )
+
+
+def fit_uncertainty(train: TrainingSet) -> Uncertainty:
+    """Fold the posterior on training patients into what the variance of a prediction needs.
+
+    Parameters
+    ----------
+    train : TrainingSet
+
+    Returns
+    -------
+    Uncertainty
+    """
+    encoder, ridge = train.inputs.encoder, train.ridge
+    centre, posterior = ridge.centre, ridge.posterior
+    design = slice(len(encoder.blocks_))
+    covariance = posterior.covariance[design, design] * ridge.shrink**2
     folded = np.stack([_fold(encoder, covariance, plan) for plan in range(len(train.plan_shares))])
     contrast = np.stack([_fold_contrast(encoder, covariance, plan) for plan in range(len(train.plan_shares))])
     reference = centre.weights[encoder.reference_]
-    learned = posterior.learned[:n_design, :n_design]
+    learned = posterior.learned[design, design]
     return Uncertainty(
         centre,
         folded,
