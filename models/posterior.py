@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, cholesky
 from scipy.linalg.lapack import dtrtri
 from scipy.special import expit
 
@@ -181,7 +181,7 @@ def _climb(
         weight = np.maximum(p * (1 - p), 1e-10)
         hessian = design.gram(weight)
         hessian[np.diag_indices_from(hessian)] += precision
-        factor = np.asarray(np.linalg.cholesky(hessian), dtype=np.float64)
+        factor = cholesky(hessian.T, lower=True, check_finite=False)  # its columns are as LAPACK wants them
         gradient = design.transposed_times(y - p) - precision * beta
         move = cho_solve((factor, True), gradient, check_finite=False)
         beta = beta + move / max(1.0, float(np.abs(move).max()) / 2)  # a damped step far from the mode

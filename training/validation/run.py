@@ -192,7 +192,7 @@ def _validate_procedure(task: _Task, pool: Pool) -> _Found:
     designs: dict[str, HeldOut] = {nested.key: nested} | others
     measures = {key: _one(measure_design, held, patients, done[key], seed) for key, held in designs.items()}
     measures["optimism"] = _one(correct_optimism, patients, model, done["subsamples"], seed)
-    measured = pool.do(measures | _plan_rest(task, done[nested.key], done.get("champion")))
+    measured = pool.do(_plan_rest(task, done[nested.key], done.get("champion")) | measures)
     return _Found(
         designs={name: tuple(measured[key][name] for key in measures) for name in OUTCOMES},
         first={name: measured[name] for name in OUTCOMES},
