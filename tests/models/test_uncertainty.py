@@ -82,7 +82,7 @@ def test_an_input_missing_only_now_widens_as_well() -> None:
 
 
 def fit_written_out(
-    design: NDArray[np.float64], y: NDArray[np.float64], blocks: NDArray[np.intp]
+    design: NDArray[np.float64], blocks: NDArray[np.intp], y: NDArray[np.float64]
 ) -> Posterior:
     """The posterior from the whole matrix, without its structure by plan and group."""
     used, compact = np.unique(blocks, return_inverse=True)
@@ -92,17 +92,20 @@ def fit_written_out(
     return fit_posterior(dense_design(design), y, compact - 1, typical, freedom)
 
 
+def write_out(train: TrainingSet) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Whole design with a column for each group, and the block of each column."""
+    design, blocks = train.design, train.inputs.encoder.blocks_
+    if train.groups is None:
+        return design, blocks
+    membership = np.eye(int(train.groups.max()) + 1)[train.groups]
+    return np.hstack([design, membership]), np.append(blocks, np.full(membership.shape[1], len(BLOCKS)))
+
+
 @pytest.mark.parametrize("groups", [False, True])
 def test_variance_of_complete_rows_is_the_quadratic_form_of_the_whole_design(groups: bool) -> None:
     train = training_set(groups=groups)
     encoder, model = train.inputs.encoder, fit_uncertainty(train)
-    design, blocks = train.design, encoder.blocks_
-    if groups:
-        assert train.groups is not None
-        membership = np.eye(int(train.groups.max()) + 1)[train.groups]
-        design = np.hstack([design, membership])
-        blocks = np.concatenate([blocks, np.full(membership.shape[1], len(BLOCKS))])
-    posterior = fit_written_out(design, train.y, blocks)
+    posterior = fit_written_out(*write_out(train), train.y)
     # Zeger, Liang and Albert (1988), eq. 2.6: a logit averaged over N(0, s^2) shrinks by the root of
     # 1 + 0.346 s^2.
     shrink = 1 / np.sqrt(1 + 0.346 * posterior.scales[-1] ** 2) if groups else 1.0
@@ -121,7 +124,7 @@ def test_variance_of_complete_rows_is_the_quadratic_form_of_the_whole_design(gro
 def test_folded_covariance_is_that_of_the_sums_of_weights() -> None:
     train = training_set()
     encoder, model = train.inputs.encoder, fit_uncertainty(train)
-    posterior = fit_written_out(train.design, train.y, train.inputs.encoder.blocks_)
+    posterior = fit_written_out(*write_out(train), train.y)
     size = 1 + len(encoder.sources_)
     for plan in range(2):
         fold = np.zeros((size, len(encoder.blocks_)))
@@ -243,7 +246,7 @@ def test_without_plans_there_is_one_set_of_weights() -> None:
     inputs = Inputs(train.inputs.encoder, rows)
     centre = model.centre.logit(inputs)
     whole = train.inputs.encoder.design(rows)
-    posterior = fit_written_out(train.design, train.y, train.inputs.encoder.blocks_)
+    posterior = fit_written_out(*write_out(train), train.y)
     np.testing.assert_allclose(centre, whole @ posterior.mean, atol=1e-8)
     np.testing.assert_allclose(
         centre, linear_score(train.inputs.encoder, posterior.mean, np.ones(1)).logit(inputs), atol=1e-8
@@ -254,14 +257,9 @@ def test_without_plans_there_is_one_set_of_weights() -> None:
 @pytest.mark.parametrize("groups", [False, True])
 def test_effective_parameters_are_those_of_the_hat_matrix(groups: bool) -> None:
     train = training_set(groups=groups)
-    design, blocks = train.design, train.inputs.encoder.blocks_
-    size = design.shape[1]
-    if groups:
-        assert train.groups is not None
-        membership = np.eye(int(train.groups.max()) + 1)[train.groups]
-        design = np.hstack([design, membership])
-        blocks = np.concatenate([blocks, np.full(membership.shape[1], len(BLOCKS))])
-    posterior = fit_written_out(design, train.y, blocks)
+    size = train.design.shape[1]
+    design, blocks = write_out(train)
+    posterior = fit_written_out(design, blocks, train.y)
     p = expit(design @ posterior.mean)
     weight = p * (1 - p)
     # What is left of the inverse Hessian when the likelihood's part is divided out again.
