@@ -108,7 +108,7 @@ def _show(outcome: str, found: Plain) -> Performance:
         _show_calibration(outcome, found, first),
         _show_net_benefit(outcome, found),
         _show_avoided(outcome, found),
-        _tabulate_missing(outcome, found["missing_endpoints"]),
+        _tabulate_missing(outcome, first["metrics"], found["missing_endpoints"]),
         _say_missing(found["missing_endpoints"]),
         _show_instability(outcome, found["instability"]),
         _show_learning(outcome, found["learning"]),
@@ -183,11 +183,13 @@ def _show_avoided(outcome: str, found: Plain) -> Figure | None:
     )
 
 
-def _tabulate_missing(outcome: str, found: Mapping[str, Any] | None) -> Table | None:
+def _tabulate_missing(
+    outcome: str, complete_cases: Mapping[str, Any], found: Mapping[str, Any] | None
+) -> Table | None:
     if found is None:
         return None
     rows = []
-    for name, complete in found["complete_case"].items():
+    for name, complete in complete_cases.items():
         bounds = found["bounds"].get(name)
         ends = (
             f"{bounds['worst']:.3f} to {bounds['best']:.3f}"

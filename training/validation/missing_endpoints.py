@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.cohort import Cohort
-    from training.bootstrap import Estimate
 
 __all__ = ["find_bounds", "observation_weights", "weigh_missing"]
 
@@ -64,9 +63,8 @@ def weigh_missing(
     outcome: str,
     table: pd.DataFrame,
     weights: NDArray[np.float64],
-    complete_case: Mapping[str, Estimate] | None = None,
 ) -> MissingEndpoints | None:
-    """Put complete-case figures beside weighted ones and bounds.
+    """Weigh the patients with an endpoint for those without, and bound what these could have done.
 
     Parameters
     ----------
@@ -78,8 +76,6 @@ def weigh_missing(
         `observed` is NaN without endpoint.
     weights : ndarray of shape (samples, n_known)
         Bootstrap weights of the patients with an endpoint, in the order of the cohort.
-    complete_case : mapping of str to Estimate, optional
-        If the figures of the same table and weights are at hand already.
 
     Returns
     -------
@@ -92,13 +88,10 @@ def weigh_missing(
         return None
     repeats = repeats_of(table)
     ipw = observation_weights(cohort, known)[known]
-    if complete_case is None:
-        complete_case = {n: drawn.estimate() for n, drawn in draw_metrics(repeats, weights).items()}
     weighted = draw_metrics(repeats, weights * ipw, as_is=ipw)
     return MissingEndpoints(
         int((~known).sum()),
         len(known),
-        complete_case,
         {name: drawn.estimate() for name, drawn in weighted.items()},
         find_bounds(table),
         float(ipw.sum() ** 2 / (ipw**2).sum()),  # Kish, Survey Sampling (1965), section 8.2

@@ -157,14 +157,14 @@ class Bounds:
 
 @dataclass(frozen=True)
 class MissingEndpoints:
-    """What missing endpoints may do to the figures.
+    """What missing endpoints may do to the figures of the first design, which are those of complete cases.
 
     Parameters
     ----------
     missing, patients : int
         Without an endpoint, of all.
-    complete_case, weighted : mapping of str to Estimate
-        Patients with an endpoint as they are, and weighted by the inverse probability of having one.
+    weighted : mapping of str to Estimate
+        Patients with an endpoint, weighted by the inverse probability of having one.
     bounds : mapping of str to Bounds
     effective : float
         Effective sample size of the weighted patients (Kish).
@@ -172,7 +172,6 @@ class MissingEndpoints:
 
     missing: int
     patients: int
-    complete_case: Mapping[str, Estimate]
     weighted: Mapping[str, Estimate]
     bounds: Mapping[str, Bounds]
     effective: float

@@ -126,7 +126,6 @@ def make_outcome(
         MissingEndpoints(
             416,
             1200,
-            metrics(),
             metrics(0.01),
             {"auroc": Bounds(0.31, 0.88), "brier": Bounds(0.4, 0.1)},
             702.0,
