@@ -92,12 +92,13 @@ class PlanDesign:
         for part in self._parts:
             rooted = part.base * np.sqrt(weight[part.rows])[:, None]
             inner = rooted.T @ rooted  # a matrix times its own transpose costs half of a general product
-            for place, a, b in part.pairs:
-                result[place] += inner[:a, :b]
+            for a, from_a in part.runs:
+                for b, from_b in part.runs:
+                    result[a, b] += inner[from_a, from_b]
             if part.member is not None:
                 across = np.asarray(part.member @ (part.base * weight[part.rows][:, None]))
-                for own in part.sets:
-                    result[first:, own] += across[:, : len(own)]
+                for a, from_a in part.runs:
+                    result[first:, a] += across[:, from_a]
         if self.groups is not None:
             result[:first, first:] = result[first:, :first].T
             diagonal = np.arange(first, len(result))
@@ -115,11 +116,10 @@ class PlanDesign:
         size = self.base.shape[1]
         for plan, own in enumerate(self.own or (np.zeros((0, 0), dtype=np.intp),)):
             rows = np.flatnonzero(self.plans == plan) if self.own else np.arange(len(self.base))
-            sets = (np.arange(size), *own)
-            pairs = [(np.ix_(a, b), len(a), len(b)) for a in sets for b in sets]
+            runs = [run for columns in (np.arange(size), *own) for run in _runs(columns)]
             for start in range(0, len(rows), _CHUNK):
                 piece = rows[start : start + _CHUNK]
-                parts.append(_Part(piece, self.base[piece], own, sets, pairs, self._member(piece)))
+                parts.append(_Part(piece, self.base[piece], own, runs, self._member(piece)))
         return parts
 
     def _member(self, rows: NDArray[np.intp]) -> csr_array | None:
@@ -130,12 +130,22 @@ class PlanDesign:
         return csr_array((np.ones(len(rows)), place), shape=(self.n_groups, len(rows)))
 
 
+def _runs(columns: NDArray[np.intp]) -> list[tuple[slice, slice]]:
+    """Runs of neighbouring columns, and where each run stands: slices are added many times faster."""
+    starts = np.flatnonzero(np.diff(columns, prepend=-2) != 1).tolist()
+    lengths = np.diff(starts, append=len(columns)).tolist()
+    first = columns[starts].tolist()
+    return [
+        (slice(column, column + length), slice(start, start + length))
+        for column, start, length in zip(first, starts, lengths, strict=True)
+    ]
+
+
 class _Part(NamedTuple):
-    """Some rows of one plan."""
+    """Some rows of one plan; each run is columns of the design, and the same as columns of the base."""
 
     rows: NDArray[np.intp]
     base: NDArray[np.float64]
     own: NDArray[np.intp]
-    sets: tuple[NDArray[np.intp], ...]
-    pairs: list[tuple[tuple[NDArray[np.intp], ...], int, int]]
+    runs: list[tuple[slice, slice]]
     member: csr_array | None

@@ -27,6 +27,7 @@ __all__ = [
     "Validated",
     "cross_validate",
     "fit_fold",
+    "fit_known",
     "fit_model",
 ]
 
@@ -114,12 +115,32 @@ def fit_model(patients: Patients, seed: int, only: str | Mapping[str, str] | Non
     TrainingDataError
         If there are too few events or groups for inner folds.
     """
-    return _fit(patients.take(patients.known), seed, only)[0]
+    return fit_known(patients.take(patients.known), seed, only)[0]
 
 
-def _fit(
+def fit_known(
     known: Patients, seed: int, only: str | Mapping[str, str] | None
 ) -> tuple[Fitted, dict[str, TrainingSet]]:
+    """Run `fit_model` on patients who all have an endpoint; what the final fit learned from, too.
+
+    Parameters
+    ----------
+    known : Patients
+    seed : int
+    only : str, mapping of str to str, or None
+        As in `fit_model`.
+
+    Returns
+    -------
+    fitted : Fitted
+    sets : dict of str to TrainingSet
+        By outcome.
+
+    Raises
+    ------
+    TrainingDataError
+        As `fit_model`.
+    """
     inner = make_inner_folds(known.cohort_file, known.rows, known.outcomes["response"], known.groups, seed)
     candidates = only if isinstance(only, Mapping) else dict.fromkeys(OUTCOMES, only)
     searches = {
@@ -250,7 +271,7 @@ def fit_fold(
     """
     rows, test = split
     own_seed = seed + 1000 * (repeat + 1) + fold
-    fitted, sets = _fit(patients.take(rows), own_seed, only)
+    fitted, sets = fit_known(patients.take(rows), own_seed, only)
     inputs = fitted.model.inputs(patients.rows[test])
     tables = []
     for name, model in fitted.model.outcomes.items():

@@ -13,7 +13,7 @@ from scipy.special import expit
 from models.calibration import fit_recalibration
 from models.inputs import Inputs
 from models.response_model import OUTCOMES, fit_score
-from training.cross_validation import fit_model
+from training.cross_validation import fit_known
 from training.patients import training_sets
 
 if TYPE_CHECKING:
@@ -116,12 +116,12 @@ def refit(
     TrainingDataError
         If too few events or groups are among the patients learned from.
     """
-    sample = patients.take(learn)
-    model = fit_model(sample, seed, candidates).model
+    fitted, sets = fit_known(patients.take(learn), seed, candidates)
+    model = fitted.model
     inputs = model.inputs(patients.rows[asked])
     probability = {name: model.outcomes[name].probability(inputs) for name in OUTCOMES}
     parameters = {name: float(model.outcomes[name].uncertainty.parameters) for name in OUTCOMES}
-    return Refit(learn, probability, _floors(training_sets(sample), inputs, seed), parameters)
+    return Refit(learn, probability, _floors(sets, inputs, seed), parameters)
 
 
 def bootstrap_refit(patients: Patients, choices: Mapping[str, Choice], seed: int) -> Refit | None:
