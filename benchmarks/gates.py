@@ -28,8 +28,9 @@ from training.gates.parser import load_gates
 from training.metrics import METRICS
 from training.net_benefit import gain_metric
 from training.patients import Patients
-from training.validation.designs import hold_out_folds, measure_design, plan_design
+from training.validation.designs import measure_design, plan_design
 from training.validation.first_design import measure_first
+from training.validation.held_out import hold_out_folds
 from training.validation.results import OutcomeValidation, Validation
 from training.validation.run import THRESHOLDS
 

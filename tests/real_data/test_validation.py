@@ -7,7 +7,8 @@ from features.cohort import load_cohort
 from features.cohort_file import load_cohort_file
 from tests.real_data.data import HERE, find_table
 from training.patients import Patients
-from training.validation.designs import hold_out_groups, hold_out_periods, measure_design, plan_design
+from training.validation.designs import measure_design, plan_design
+from training.validation.held_out import hold_out_groups, hold_out_periods
 from training.validation.refits import do_work
 
 

@@ -13,7 +13,8 @@ from features.errors import UserError
 from models.response_model import OUTCOMES
 from training.logistic import fit_logistic
 from training.patients import make_outer_splits
-from training.validation.designs import HeldOut, measure_design
+from training.validation.designs import measure_design
+from training.validation.held_out import HeldOut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,15 +17,10 @@ from training.fit import data_digest
 from training.patients import Patients, make_outer_splits
 from training.validation.champion import plan_champion, subtract_champion
 from training.validation.checks import plan_reproduction, run_checks
-from training.validation.designs import (
-    hold_out_folds,
-    hold_out_groups,
-    hold_out_periods,
-    measure_design,
-    plan_design,
-)
+from training.validation.designs import measure_design, plan_design
 from training.validation.external import check_same_inputs, predict_externally, validate_externally
 from training.validation.first_design import FirstDesign, measure_first
+from training.validation.held_out import hold_out_folds, hold_out_groups, hold_out_periods
 from training.validation.instability import plan_instability
 from training.validation.learning import plan_learning
 from training.validation.optimism import correct_optimism, plan_subsamples
@@ -42,7 +37,7 @@ if TYPE_CHECKING:
 
     from features.cohort import Cohort
     from training.bootstrap import Estimate
-    from training.validation.designs import HeldOut
+    from training.validation.held_out import HeldOut
     from training.validation.results import Design, Instability, LearningPoint
 
 __all__ = ["THRESHOLDS", "is_same_data", "validate_version"]
