@@ -31,6 +31,7 @@ from training.patients import Patients
 from training.validation.designs import measure_design, plan_design
 from training.validation.first_design import measure_first
 from training.validation.held_out import hold_out_folds
+from training.validation.intervals import measure_coverage
 from training.validation.results import OutcomeValidation, Validation
 from training.validation.run import THRESHOLDS
 
@@ -174,11 +175,15 @@ def _thresholds(low: float, high: float) -> dict[str, float]:
 def _figures(outcome: str, table: pd.DataFrame) -> dict[str, float]:
     data = repeats_of(table)[0]
     once = np.ones(len(data.y))
-    return {key: float(metric(data, once)) for key, metric in _measured(outcome).items()}
+    figures = {key: float(metric(data, once)) for key, metric in _measured(outcome).items()}
+    return {**figures, "coverage": measure_coverage(table, np.stack([once, once])).value}
 
 
 def _intervals(validated: OutcomeValidation) -> dict[str, tuple[float, float]]:
-    found = {key: (e.low, e.high) for key, e in validated.designs[0].metrics.items()}
+    estimates = dict(validated.designs[0].metrics)
+    if validated.coverage is not None:
+        estimates["coverage"] = validated.coverage
+    found = {key: (e.low, e.high) for key, e in estimates.items()}
     curve = validated.net_benefit["gain"]
     for name, threshold in _thresholds(*validated.thresholds).items():
         at = int(np.abs(np.array(curve.at) - threshold).argmin())
@@ -189,7 +194,7 @@ def _intervals(validated: OutcomeValidation) -> dict[str, tuple[float, float]]:
 def _covered(rows: list[dict[str, Any]], outcome: str) -> dict[str, dict[str, float]]:
     """Share of intervals that hold the large-sample value of the models they tell of, and of all cohorts'."""
     found = {}
-    for metric in _measured(outcome):
+    for metric in rows[0]["large"][outcome]:
         values = np.array([row["large"][outcome][metric] for row in rows])
         intervals = np.array([row["intervals"][outcome][metric] for row in rows])
         defined = ~(np.isnan(intervals).any(axis=1) | np.isnan(values))
@@ -220,7 +225,7 @@ def _show(console: Console, result: dict[str, Any]) -> None:
     table = Table(title=f"95 % intervals that hold the large-sample value; aim {low:.0%} to {high:.0%}")
     for column in ("figure", *(f"{name}: {what}" for name in OUTCOMES for what in ("mean (SD)", "covered"))):
         table.add_column(column, justify="right")
-    for metric in (*METRICS, *_GAINS):
+    for metric in result["covered"][OUTCOMES[0]]:
         cells = []
         for name in OUTCOMES:
             one = result["covered"][name][metric]
