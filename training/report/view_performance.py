@@ -245,7 +245,11 @@ def _show_learning(outcome: str, points: Sequence[Plain]) -> list[Figure]:
                 f"{shown_name(metric)} in patients not learned from: a curve that still moves at its "
                 "right end says "
                 "that more patients would help.",
-                Table(f"Learning curve, {outcome}", ["Patients learned from", shown_name(metric)], rows),
+                Table(
+                    f"Learning curve, {outcome}: {shown_name(metric)}",
+                    ["Patients learned from", shown_name(metric)],
+                    rows,
+                ),
             )
         )
     return figures

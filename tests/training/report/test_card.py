@@ -7,10 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tests.training.conftest import FittedStore
 from tests.training.report.validations import make_validation
 from training.report.card import NAMESPACE, make_card, write_xml
-from training.report.material import Material, gather
+from training.report.material import Material
 from training.report.study import Study
 
 # Written down by hand from the schema (coalition-for-health-ai/mc-schema, v0.2/schema.xsd of 2025-10-28):
@@ -39,11 +38,6 @@ CHILDREN = {
     "Resources": "EvaluationReferences PeerReviewedPublications PatientConsentOrDisclosure",
 }
 REPEATED = {"Keywords": "Keyword", "Results": "MetricResult"}
-
-
-@pytest.fixture(scope="module")
-def material(fitted_store: FittedStore) -> Material:
-    return gather(fitted_store.model)
 
 
 def check(element: ET.Element) -> int:

@@ -17,7 +17,7 @@ from models.registry import RECORD_TAGS
 from tests.training.commands import call
 from tests.training.conftest import PLANTED, FittedStore
 from tests.training.report.validations import make_validation
-from training.report.material import Material, gather
+from training.report.material import Material
 from training.report.run import make_files
 from training.report.study import Study, parse_study
 from training.report.view import SECTIONS
@@ -68,18 +68,6 @@ def client(store: FittedStore) -> Iterator[MlflowClient]:
     folder = Path(download_artifacts(run_id=run, artifact_path="metrics.json")).parent / "validation"
     for path in folder.glob("*") if folder.is_dir() else ():
         path.unlink()
-
-
-@pytest.fixture(scope="module")
-def material(fitted_store: FittedStore) -> Material:
-    """What was logged of a version never validated."""
-    return gather(fitted_store.model)
-
-
-@pytest.fixture(scope="module")
-def internal(material: Material) -> str:
-    """The report of the same version after an internal validation."""
-    return make_files(replace(material, validation=make_validation()), Study())["report.html"]
 
 
 def run_of(client: MlflowClient) -> str:
