@@ -41,7 +41,8 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     environment.filters |= {"wordy": _wordy, "figure": _figure}
     style = files("training.report").joinpath("templates/style.css").read_text(encoding="utf-8")
     # Our own file, and inside <style> escapes would be read as they stand.
-    return environment.get_template(template).render(values, style=Markup(style))  # noqa: S704  # nosec B704
+    page = environment.get_template(template).render(values, style=Markup(style))  # noqa: S704  # nosec B704
+    return re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", page)  # no line of a table begins with a lone %
 
 
 def _wordy(name: str) -> str:

@@ -126,7 +126,7 @@ def test_internal_validation_is_shown(internal: str) -> None:
         "A new unit (prediction)",
         "Bootstrap optimism",
         "Interventions avoided per 100",
-        "416 of 1200 endpoints (35 %) are missing",
+        "416 of 1200 endpoints (35\N{NO-BREAK SPACE}%) are missing",
         "50 refits on bootstrap samples",
         "Learning curve: Log loss",
         "this version minus the champion",
