@@ -58,6 +58,8 @@ class Predicted:
         predict; 0 otherwise (`training.overlap`).
     share : float
         These patients, over all that the models predict in turn.
+    folds : int or None
+        Of these all; None if every fold has patients here.
     """
 
     y: NDArray[np.float64]
@@ -66,12 +68,19 @@ class Predicted:
     fold: NDArray[np.intp]
     parameters: float = 0.0
     share: float = 1.0
+    folds: int | None = None
+
+    @property
+    def plans(self) -> int:
+        """Plans that plan-wise prevalence tells apart: as many parameters were learned."""
+        return max(len(np.unique(self.floor[self.fold == k])) for k in np.unique(self.fold))
 
     def take(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> Predicted:
         """Keep some of the patients."""
         y = self.y[index]
         share = self.share * len(y) / len(self.y)
-        return Predicted(y, self.p[index], self.floor[index], self.fold[index], self.parameters, share)
+        folds = self.folds or len(np.unique(self.fold))
+        return Predicted(y, self.p[index], self.floor[index], self.fold[index], self.parameters, share, folds)
 
 
 @dataclass(frozen=True)

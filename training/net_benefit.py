@@ -140,8 +140,9 @@ def decision_curves(
     found = [in_blocks(rows, partial(_benefits, data, thresholds=thresholds)) for data in repeats]
     drawn = {name: np.array([benefits[name] for benefits in found]) for name in found[0]}
     overlap = overlap_errors(repeats, lambda data: _benefits(data, rows[:1], thresholds))
-    # No sample has patients beyond a threshold that none of these crosses: one more of them counts 1 / n.
-    overlap["gain"] = np.hypot(overlap["gain"], 1 / len(y))
+    # No sample has patients beyond a threshold that none of these crosses: what one more of them would count.
+    one_more = np.maximum(1.0, _odds(thresholds)) / len(y)
+    overlap["gain"] = np.hypot(overlap["gain"], one_more)
     at = tuple(float(t) for t in thresholds)
     return {name: Curve(at, *find_band(values, units, overlap[name][0])) for name, values in drawn.items()}
 

@@ -14,12 +14,15 @@ has two parts. With K folds and w_i = p_i (1 - p_i):
   moves by its r less the mean of its fold, and q = sum_ij S_ij^2 w_i w_j = tr(H H), of the hat matrix H, an
   effective number of parameters without the intercept. q K / (K - 1) is at most what the logits vary by
   within folds, sum_i w_i (logit_i - mean)^2: a model that says nearly the same of everybody has learned
-  nearly nothing. Plan-wise prevalence, against which skill is counted, has a part of its own, with one
-  parameter for each plan but one;
+  nearly nothing. Of a part of the patients, found in M of the K folds, q counts by the square of their share,
+  times (1 - 1 / M) / (1 - 1 / K). Plan-wise prevalence, against which skill is counted, has a part of its
+  own, with one parameter for each plan but one, added as if the model had learned of plans apart from it;
 - the level of all patients, which those of one group (site) move together, so that q would say too little.
   Folds hold whole groups: (L / (K - 1))^2 K / (K - 1), where L is the derivative when each fold moves by what
   its mean logit is off by, less that of all, the model and plan-wise prevalence alike. AUROC and slope
-  compare patients within folds and have L = 0.
+  compare patients within folds and have L = 0. L is a rough estimate: folds are off by more from what they
+  were left out of, and by less since each is given its share of the events. With a dozen groups it is too
+  large, with many too small, without groups next to nothing.
 
 Calibration in the large has no part in any of this.
 
@@ -76,10 +79,11 @@ def overlap_errors(
 def _errors(data: Predicted, measure: Callable[[Predicted], _Figures]) -> _Figures:
     """Each part, with its sign: of shape (3, ...)."""
     labels, fold = np.unique(data.fold, return_inverse=True)
-    folds = len(labels)
-    if folds < 2 or not data.parameters:
+    if len(labels) < 2 or not data.parameters:
         return {name: np.zeros((3, *value.shape)) for name, value in measure(data).items()}
+    folds = data.folds or len(labels)
     factor = folds / (folds - 1)
+    among = factor**2 * (1 - 1 / len(labels))  # of a part of the patients, fewer pairs are in different folds
     weight, chance = data.p * (1 - data.p), data.y - data.p
     line, floor = (logit(np.clip(p, _EPSILON, 1 - _EPSILON)) for p in (data.p, data.floor))
 
@@ -89,14 +93,13 @@ def _errors(data: Predicted, measure: Callable[[Predicted], _Figures]) -> _Figur
     def among_patients(logits: NDArray[np.float64], parameters: float) -> tuple[NDArray[np.float64], float]:
         spread = float((weight * centred(logits, fold) ** 2).sum())
         reach = _REACH * np.sqrt(spread / weight.sum()) / chance.std()
-        learned = min(factor * parameters, spread / data.share)
+        learned = min(among * parameters, spread / data.share)
         return reach * centred(chance, fold), np.sqrt(learned) / weight.sum() / reach if learned > 0 else 0.0
 
     of_fold = (np.bincount(fold, chance) / np.bincount(fold, weight))[fold]
     off, nowhere = centred(of_fold, np.zeros_like(fold)), np.zeros_like(line)
-    plans = max(len(np.unique(data.floor[fold == k])) for k in range(folds))
     model, model_scale = among_patients(line, data.parameters - 1)
-    plan, plan_scale = among_patients(floor, plans - 1)
+    plan, plan_scale = among_patients(floor, data.plans - 1)
     moves = (
         (model, nowhere, model_scale),
         (nowhere, plan, plan_scale),

@@ -84,7 +84,7 @@ def report_outcome(table: pd.DataFrame, weights: NDArray[np.float64]) -> Outcome
     columns = [str(column) for column in table if str(column).startswith("candidate_")]
     candidates = [column for column in columns if table[column].notna().all()]
 
-    floor = _draw_loss([replace(data, p=data.floor) for data in repeats], weights)
+    floor = _draw_loss([replace(data, p=data.floor, parameters=data.plans) for data in repeats], weights)
     gains = {
         column.removeprefix("candidate_"): floor.minus(
             _draw_loss(repeats_of(table, column), weights)

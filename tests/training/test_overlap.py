@@ -94,6 +94,49 @@ def test_a_part_of_the_patients_learned_as_much_from_each_other_as_it_is_of_all(
     assert error(part, "log_loss") == pytest.approx(error(data, "log_loss"), rel=0.1)
 
 
+def test_a_part_that_is_in_some_of_the_folds_holds_fewer_pairs_that_met() -> None:
+    data = predicted()
+    assert error(data.take(data.fold == 1), "auroc") == 0.0
+    two = data.take(data.fold < 2)
+    assert two.folds == two.take(two.fold == 0).folds == FOLDS
+    # Of the pairs 1 - 1 / 2 met, in models of 4 / 5 of the patients; if these were all, of 1 / 2.
+    expected = np.sqrt((5 / 4) ** 2 / 2 / 2) * error(replace(two, folds=None), "auroc")
+    assert error(two, "auroc") == pytest.approx(expected)
+
+
+def test_plan_wise_prevalence_learns_a_parameter_a_plan() -> None:
+    """Its Brier score, less what its very models score: the bootstrap misses part of how that varies."""
+    rng, n, plans, sure = np.random.default_rng(8), 150, 6, np.ones(150)
+    errors, drawn, added = [], [], []
+    for _ in range(800):
+        plan, fold = rng.integers(0, plans, n), rng.permutation(n) % FOLDS
+        y = (rng.random(n) < 0.5).astype(np.float64)
+        p, brier = np.empty(n), []
+        for k in range(FOLDS):
+            train = fold != k
+            events = np.bincount(plan[train], y[train], plans)
+            learned = (events + 1) / (np.bincount(plan[train], minlength=plans) + 2)
+            p[~train] = learned[plan[~train]]
+            brier.append(0.25 + np.mean((learned - 0.5) ** 2))
+        floor = Predicted(y, p, p, fold)
+        assert floor.plans == plans
+        errors.append(METRICS["brier"](floor, sure) - np.mean(brier))
+        drawn.append(np.var((y - p) ** 2) / n)
+        added.append(error(replace(floor, parameters=floor.plans), "brier") ** 2)
+    missing = np.var(errors) - np.mean(drawn)
+    assert missing > 0.3 * np.var(errors)
+    assert np.mean(added) == pytest.approx(missing, rel=0.35)
+
+
+def test_skill_counts_what_its_floor_learned_as_if_it_were_the_model() -> None:
+    data = predicted()
+    floors = np.random.default_rng(4).uniform(0.35, 0.65, (FOLDS, 3))[data.fold, np.arange(len(data.y)) % 3]
+    alone = replace(data, p=floors, floor=floors, parameters=3.0)
+    found = overlap_errors([alone], lambda d: {"floor": np.asarray(np.mean((d.y - d.floor) ** 2))})
+    assert error(alone, "brier") > 0
+    assert found["floor"] == pytest.approx(error(alone, "brier"), rel=1e-3)
+
+
 def test_an_interval_takes_it_in() -> None:
     samples = np.linspace(-1, 1, 4001)
     low, high = find_interval(np.array([0.0]), samples, 10**6, overlap=0.5)
@@ -155,5 +198,6 @@ def test_intervals_of_a_cross_validation_hold_the_figures_of_its_models() -> Non
     share = {name: np.mean(hits, axis=0) for name, hits in held.items()}
     # 95 of 100, give or take 3 standard errors of 1.8; without the overlap most are too narrow.
     assert min(now for now, _ in share.values()) >= 0.89, share
+    assert np.mean([now for now, _ in share.values()]) <= 0.98, share
     for name in ("brier", "brier_skill", "log_loss"):
         assert share[name][1] < 0.89, share

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from joblib import delayed
@@ -13,7 +14,7 @@ from features.encoding import column_names
 from models.response_model import OUTCOMES
 from training.bootstrap import draw_metrics
 from training.patients import Patients
-from training.validation.refits import Work, candidates_of, do_work, refit
+from training.validation.refits import Refit, Work, candidates_of, do_work, refit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from training.folds import Split
     from training.metrics import Predicted
 
-__all__ = ["Seen", "compare_with_champion", "plan_champion", "see_as", "subtract_champion"]
+__all__ = ["Answers", "Seen", "compare_with_champion", "plan_champion", "see_as", "subtract_champion"]
 
 Repeats = Mapping[str, "list[Predicted]"]
 
@@ -44,6 +45,25 @@ class Seen(NamedTuple):
 
     rows: NDArray[np.float64]
     usable: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a champion says of every patient of a cohort, in one repeat.
+
+    Parameters
+    ----------
+    p : ndarray of shape (n,)
+        Probability; NaN where it gives none.
+    fold : ndarray of shape (n,)
+        Which model gave it; all 0 of the champion as it stands.
+    parameters : float
+        As of `training.metrics.Predicted`.
+    """
+
+    p: NDArray[np.float64]
+    fold: NDArray[np.intp]
+    parameters: float = 0.0
 
 
 def compare_with_champion(
@@ -92,7 +112,7 @@ def compare_with_champion(
 
 def plan_champion(
     cohort: Cohort, champion: CareModel, splits: Sequence[Sequence[Split]] | None, seed: int
-) -> Work[Mapping[str, list[NDArray[np.float64]]]]:
+) -> Work[Mapping[str, list[Answers]]]:
     """Make the jobs that give the champion's probabilities; none for external data.
 
     Parameters
@@ -103,8 +123,7 @@ def plan_champion(
     Returns
     -------
     Work
-        Its result: by outcome, for each repeat the probability of every patient of the cohort, NaN where the
-        champion gives none.
+        Its result: by outcome, the answers of each repeat.
     """
     model = champion.baseline
     seen = see_as(cohort, model.cohort_file)
@@ -113,7 +132,8 @@ def plan_champion(
         inputs = model.inputs(seen.rows[seen.usable])
         for name, p in answers.items():
             p[seen.usable] = model.outcomes[name].probability(inputs)
-        return Work([], lambda _: {name: [p] for name, p in answers.items()})
+        alone = np.zeros(len(seen.rows), dtype=np.intp)
+        return Work([], lambda _: {name: [Answers(p, alone)] for name, p in answers.items()})
     patients = replace(Patients.from_cohort(cohort), cohort_file=model.cohort_file, rows=seen.rows)
     usable = np.flatnonzero(seen.usable)
     tasks = [
@@ -128,11 +148,16 @@ def plan_champion(
         for repeat, fold, train, test in tasks
     ]
 
-    def finish(found: Sequence[Any]) -> Mapping[str, list[NDArray[np.float64]]]:
-        result = {name: [np.full(len(seen.rows), np.nan) for _ in splits] for name in OUTCOMES}
-        for (repeat, _, _, test), answered in zip(tasks, found, strict=True):
-            for name in OUTCOMES:
-                result[name][repeat][test] = answered.probability[name]
+    def finish(found: Sequence[Refit]) -> Mapping[str, list[Answers]]:
+        result: dict[str, list[Answers]] = {name: [] for name in OUTCOMES}
+        for number, name in product(range(len(splits)), OUTCOMES):
+            p, of_fold = np.full(len(seen.rows), np.nan), np.zeros(len(seen.rows), dtype=np.intp)
+            parameters = []
+            for (repeat, fold, _, test), answered in zip(tasks, found, strict=True):
+                if repeat == number:
+                    p[test], of_fold[test] = answered.probability[name], fold
+                    parameters.append(answered.parameters[name])
+            result[name].append(Answers(p, of_fold, float(np.mean(parameters))))
         return result
 
     return Work(jobs, finish)
@@ -141,7 +166,7 @@ def plan_champion(
 def subtract_champion(
     cohort: Cohort,
     challenger: Repeats,
-    answers: Mapping[str, list[NDArray[np.float64]]],
+    answers: Mapping[str, list[Answers]],
     weights: NDArray[np.float64],
 ) -> dict[str, dict[str, Estimate]]:
     """Subtract the champion's figures, made of its answers, from the version's.
@@ -150,7 +175,7 @@ def subtract_champion(
     ----------
     cohort, challenger, weights
         As of `compare_with_champion`.
-    answers : mapping of str to list of ndarray
+    answers : mapping of str to list of Answers
         From `plan_champion`.
 
     Returns
@@ -163,12 +188,16 @@ def subtract_champion(
         known = np.flatnonzero(~np.isnan(cohort.response if name == "response" else cohort.remission))
         # One answer, of the champion as it stands, is held against every repeat.
         each = answers[name] * (len(repeats) if len(answers[name]) == 1 else 1)
-        theirs = [p[known] for p in each]
-        both = np.flatnonzero(~np.isnan(theirs).any(axis=0))
+        both = np.flatnonzero(~np.isnan([one.p[known] for one in each]).any(axis=0))
         if len(np.unique(repeats[0].y[both])) < 2:  # nobody, or one class only
             continue
         ours = [data.take(both) for data in repeats]
-        other = [replace(data, p=p[both]) for data, p in zip(ours, theirs, strict=True)]
+        other = [
+            replace(
+                data, p=one.p[known[both]], fold=one.fold[known[both]], parameters=one.parameters, folds=None
+            )
+            for data, one in zip(ours, each, strict=True)
+        ]
         before = draw_metrics(other, weights[:, both])
         now = draw_metrics(ours, weights[:, both])
         found[name] = {metric: drawn.minus(before[metric]).estimate() for metric, drawn in now.items()}

@@ -153,6 +153,7 @@ def validate_externally(
         "the version as it is, on patients it has not learned from; floor: plan-wise prevalence in other "
         "folds of these patients",
         units=units,
+        mutual=False,
     )
     folds = int(tables["external_recalibrated"]["fold"].max()) + 1
     found = {"external": measure_design(as_is, patients, tables["external"], seed)}
@@ -161,7 +162,7 @@ def validate_externally(
         ("external_recalibrated", "intercept and slope"),
     ):
         how = f"calibration {what} learned on these very patients, each fold of {folds} from the others"
-        held = replace(as_is, key=key, title=_TITLES[key], how=how, units=())
+        held = replace(as_is, key=key, title=_TITLES[key], how=how, units=(), mutual=True)
         found[key] = measure_design(held, patients, tables[key], seed)
     return {name: tuple(found[key][name] for key in _TITLES) for name in OUTCOMES}
 

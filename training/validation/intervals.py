@@ -8,7 +8,8 @@ for the errors that the model makes on average do not.
 
 So the figure is necessary and not sufficient. It finds a model that is more certain than it is right; it
 cannot see true probabilities that scatter widely about the right mean. That part is measured where truth is
-known, on simulated patients (`make bench`, ADR 0004).
+known, on simulated patients (`make bench`, ADR 0004). What folds learn from each other (`training.overlap`)
+is not in the interval of this figure.
 """
 
 from __future__ import annotations

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from features.cohort import Cohort
     from training.bootstrap import Estimate
+    from training.validation.champion import Answers
     from training.validation.held_out import HeldOut
     from training.validation.results import Design, Instability, LearningPoint
 
@@ -215,7 +216,7 @@ def _validate_artefact(task: _Task, pool: Pool) -> _Found:
 
 
 def _plan_rest(
-    task: _Task, table: pd.DataFrame, champion: Mapping[str, list[NDArray[np.float64]]] | None
+    task: _Task, table: pd.DataFrame, champion: Mapping[str, list[Answers]] | None
 ) -> dict[str, Work[Any]]:
     """Comparison with the champion, and what is told of the first design's predictions of each outcome."""
     tables = {name: table[table["outcome"] == name] for name in OUTCOMES}

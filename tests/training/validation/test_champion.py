@@ -17,8 +17,9 @@ from training.bootstrap import draw_weights, repeats_of
 from training.cross_validation import cross_validate, fit_model
 from training.landmarks import tables_of
 from training.metrics import METRICS, Predicted
-from training.patients import Patients
-from training.validation.champion import compare_with_champion, see_as
+from training.patients import Patients, make_outer_splits
+from training.validation.champion import compare_with_champion, plan_champion, see_as, subtract_champion
+from training.validation.refits import do_work
 
 
 @cache
@@ -90,6 +91,39 @@ def test_the_same_procedure_on_the_same_folds_does_not_differ() -> None:
     found = compare_with_champion(own, same, challenger, drawn, validated.splits, 3)
     for name in OUTCOMES:
         assert found[name]["log_loss"].value == pytest.approx(0, abs=1e-9)
+
+
+def test_what_either_procedure_learned_widens_the_difference() -> None:
+    own = small_cohort(400, 2)
+    patients = Patients.from_cohort(own)
+    splits = [make_outer_splits(patients, 3)]
+    answers = do_work(plan_champion(own, champion(), splits, 3))
+    (theirs,) = answers["response"]
+    known = ~np.isnan(own.response)
+    np.testing.assert_array_equal(theirs.fold[splits[0][1][1]], 1)
+    assert theirs.parameters > 1
+    ours = Predicted(
+        own.response[known], theirs.p[known], np.full(known.sum(), 0.4), theirs.fold[known], theirs.parameters
+    )
+    drawn = draw_weights(int(known.sum()), None, 1, 100)
+    for more, widens in ((1, False), (3, True)):
+        larger = {"response": [replace(ours, parameters=more * theirs.parameters)]}
+        found = subtract_champion(own, larger, answers, drawn)["response"]["brier"]
+        assert (found.value, found.high > 1e-6, found.low < -1e-6) == (0, widens, widens)
+
+
+def test_ranks_of_a_champions_procedure_are_within_its_folds() -> None:
+    # On other data the version is one model, but a champion that learned from these patients is one a fold.
+    own = small_cohort(400, 2)
+    splits = [make_outer_splits(Patients.from_cohort(own), 3)]
+    answers = do_work(plan_champion(own, champion(), splits, 3))
+    (ours,), (theirs,) = predicted(champion())["response"], answers["response"]
+    known, once = ~np.isnan(own.response), np.ones(len(ours.y))
+    within = replace(ours, p=theirs.p[known], fold=theirs.fold[known])
+    across = replace(within, fold=ours.fold)
+    assert METRICS["auroc"](within, once) != METRICS["auroc"](across, once)
+    found = subtract_champion(own, {"response": [ours]}, answers, weights())["response"]["auroc"]
+    assert found.value == pytest.approx(METRICS["auroc"](ours, once) - METRICS["auroc"](within, once))
 
 
 def test_columns_and_levels_are_matched_by_name() -> None:

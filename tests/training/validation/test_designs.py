@@ -148,6 +148,25 @@ def test_folds_are_those_of_the_fit() -> None:
     assert held.units == ()
 
 
+def test_intervals_take_in_what_folds_learn_from_each_other_and_periods_do_not() -> None:
+    cohort = dated()
+    people = Patients.from_cohort(cohort)
+    width = {}
+    for held in (hold_out_folds(people, 3, 1), hold_out_periods(cohort, people)):
+        assert held is not None
+        table = do_work(plan_design(people, held, 3, "ridge"))
+        designs = [
+            measure_design(replace(held, mutual=mutual), people, table, 3)["response"]
+            for mutual in (held.mutual, True, False)
+        ]
+        width[held.key] = [one.metrics["brier"].high - one.metrics["brier"].low for one in designs]
+        told = ["learn from each other" in one.how for one in designs]
+        assert told == [held.mutual, True, False]
+    folds, periods = width["nested_cv"], width["leave_period_out"]
+    assert folds[0] == folds[1] > folds[2]
+    assert periods[0] == periods[2] < periods[1]
+
+
 @pytest.mark.slow
 def test_the_logged_choice_of_a_fold_gives_what_its_whole_search_gives() -> None:
     # Nested validation of a version leans on it: the search is not run a second time.
