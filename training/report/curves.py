@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import shorten, wrap
 from typing import TYPE_CHECKING, Final
 
 from training.report.svg import Plot, place_ticks
@@ -207,14 +208,21 @@ def draw_dependence(key: str, found: Plain, ends: tuple[float, float]) -> Markup
     numeric = found["kind"] == "number"
     x = [float(v) for v in values] if numeric else [float(i) for i in range(len(values))]
     room = 0.04 * (x[-1] - x[0] or 1.0) if numeric else 0.5
-    plot = Plot((x[0] - room, x[-1] + room), ends, width=340, height=250, left=58, bottom=48)
-    words = ["yes" if v is True else "no" if v is False else str(v) for v in values]
+    words = ["yes" if v is True else "no" if v is False else str(v).replace("_", " ") for v in values]
+    crowded = not numeric and max(map(len, words)) > 42 // len(words)
+    below = 48 + (44 if crowded else 0)
+    right = 30 if crowded else 16
+    plot = Plot(
+        (x[0] - room, x[-1] + room), ends, width=340, height=202 + below, left=58, right=right, bottom=below
+    )
     ticks = place_ticks(x[0], x[-1], 4) if numeric else x
     plot.axis_x(
         ticks,
         found["unit"] or "",
-        "{:g}".format if numeric else lambda tick: _short(words[round(tick)], len(words)),
+        "{:g}".format if numeric else lambda tick: "" if crowded else words[round(tick)],
     )
+    if crowded:
+        _write_levels(plot, words)
     plot.axis_y(place_ticks(*ends, count=4), "Mean probability", _percent)
     if numeric:
         plot.band(x, found["low"], found["high"])
@@ -266,7 +274,13 @@ def _percent(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
-def _short(word: str, among: int) -> str:
-    """Shorten a level so that neighbours do not run into each other."""
-    room = max(5, 42 // among)
-    return word if len(word) <= room else word[: room - 1] + "…"
+def _write_levels(plot: Plot, words: Sequence[str]) -> None:
+    """Write levels in two lines, every other one lower, so that neighbours do not run into each other."""
+    room = max(6, 84 // len(words))
+    for i, word in enumerate(words):
+        lines = wrap(word, room)
+        if len(lines) > 2:
+            lines = [lines[0], shorten(" ".join(lines[1:]), room, placeholder="…")]
+        for j, line in enumerate(lines):
+            height = plot.height - plot.bottom + 18 + 14 * j + (32 if i % 2 else 0)
+            plot.write(plot.px(i), height, line, "tick", "middle")

@@ -73,8 +73,9 @@ def draw_forest(
     Markup
     """
     low, high = _span(rows, guide, scale)
-    widest = max([len(row.label) for row in rows] + [10])
-    noted = max([len(row.note) for row in rows] + [len(columns[1]) if any(r.note for r in rows) else 0])
+    heads = [math.ceil(1.2 * len(column)) for column in columns]  # in bold, which is wider
+    widest = max([len(row.label) for row in rows] + [10, heads[0]])
+    noted = max([len(row.note) for row in rows] + [heads[1] if any(r.note for r in rows) else 0])
     left = 14 + _LETTER * min(widest, 44) + (18 + _LETTER * noted if noted else 10)
     right = 20 + _LETTER * max(
         [len(say(row.estimate, digits, scale)) for row in rows] + [len("95 % interval")]

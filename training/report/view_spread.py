@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from training.report.blocks import Figure, Table
 from training.report.forest import Row, draw_forest
@@ -47,7 +47,7 @@ def show_units(outcome: str, found: Plain) -> list[Figure]:
     return figures
 
 
-def show_subgroups(outcome: str, found: Plain, file: CohortFile) -> tuple[list[Figure], Table | None]:
+def show_subgroups(outcome: str, found: Plain, file: CohortFile) -> tuple[list[Figure], list[Table]]:
     """Draw subgroups as forest plots, and tabulate every figure with the tests of heterogeneity.
 
     Parameters
@@ -60,19 +60,21 @@ def show_subgroups(outcome: str, found: Plain, file: CohortFile) -> tuple[list[F
     Returns
     -------
     figures : list of Figure
-    table : Table or None
-        None without subgroups.
+    tables : list of Table
+        One for each predictor that makes subgroups.
     """
     groups = found["subgroups"]
-    if not groups:
-        return [], None
     labels = {p.name: p.label for p in file.predictors}
     figures = [
         _show_subgroups_of(outcome, found, metric, labels)
         for metric in _OF_SUBGROUPS
         if any(is_defined(m["metrics"].get(metric)) for group in groups for m in group["members"])
     ]
-    return figures, _tabulate_subgroups(outcome, groups, labels)
+    tables = [
+        _tabulate_subgroups(outcome, group, labels.get(group["predictor"], group["predictor"]))
+        for group in groups
+    ]
+    return figures, tables
 
 
 def _show_units_of(outcome: str, design: Plain, metric: str) -> Figure:
@@ -136,20 +138,14 @@ def _row(member: Plain, metric: str) -> Row:
     return Row(member["level"], member["metrics"].get(metric), counts, instead)
 
 
-def _tabulate_subgroups(outcome: str, groups: list[dict[str, Any]], labels: Mapping[str, str]) -> Table:
-    names = list(dict.fromkeys(n for group in groups for m in group["members"] for n in m["metrics"]))
-    rows = []
-    for group in groups:
-        label = labels.get(group["predictor"], group["predictor"])
-        for member in group["members"]:
-            cells = [
-                "too small" if member["too_small"] else say(member["metrics"].get(name), 3) for name in names
-            ]
-            rows.append([f"{label}: {member['level']}", f"{member['events']} / {member['patients']}", *cells])
-        tests = [_say_p(group["heterogeneity"].get(name)) for name in names]
-        rows.append([f"{label}: heterogeneity", "", *tests])
-    head = ["Subgroup", "Events / patients", *map(shown_name, names)]
-    return Table(f"{outcome.capitalize()} by subgroup, with 95 % intervals", head, rows, wide=True)
+def _tabulate_subgroups(outcome: str, group: Plain, label: str) -> Table:
+    members = group["members"]
+    head = ["Figure (95 % interval)", *(str(member["level"]) for member in members), "Heterogeneity"]
+    rows = [["Events / patients", *(f"{m['events']} / {m['patients']}" for m in members), ""]]
+    for name in dict.fromkeys(name for member in members for name in member["metrics"]):
+        cells = ["too small" if m["too_small"] else say(m["metrics"].get(name), 3) for m in members]
+        rows.append([shown_name(name), *cells, _say_p(group["heterogeneity"].get(name))])
+    return Table(f"{outcome.capitalize()} by subgroup: {label}", head, rows)
 
 
 def _say_p(p: float | None) -> str:
