@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from features.cohort_file import CohortFile
     from models.durability import DurabilityModel
+    from models.learned_from import LearnedFrom
     from models.plan_model import PlanModel
     from models.response_model import ResponseModel
     from models.stopping import StoppingRule
@@ -43,12 +44,15 @@ class CareModel:
     plans : PlanModel or None
     durability : DurabilityModel or None
     stopping : StoppingRule or None
+    learned_from : LearnedFrom or None
+        None of a model that no cohort was fitted for (`training.fit` always tells it).
     """
 
     landmarks: Mapping[str, ResponseModel]
     plans: PlanModel | None = None
     durability: DurabilityModel | None = None
     stopping: StoppingRule | None = None
+    learned_from: LearnedFrom | None = None
 
     @property
     def baseline(self) -> ResponseModel:

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from features.cohort_file import CohortFile
 
-__all__ = ["Arrays", "pack_model", "under", "unpack_model"]
+__all__ = ["Arrays", "Files", "pack_model", "under", "unpack_model"]
 
 Arrays = dict[str, "NDArray[Any]"]
+Files = Mapping[str, bytes]
 
 
 def pack_model(prefix: str, model: ResponseModel, folder: Path, arrays: Arrays) -> dict[str, Any]:
@@ -49,16 +50,18 @@ def pack_model(prefix: str, model: ResponseModel, folder: Path, arrays: Arrays) 
 
 
 def unpack_model(
-    prefix: str, packed: Mapping[str, Any], cohort_file: CohortFile, folder: Path, arrays: Arrays
+    prefix: str, packed: Mapping[str, Any], cohort_file: CohortFile, files: Files, arrays: Arrays
 ) -> ResponseModel:
     """Put a model together again.
 
     Parameters
     ----------
-    prefix, packed, folder, arrays
+    prefix, packed, arrays
         As for `pack_model`, which gave `packed`.
     cohort_file : CohortFile
         As it is at the model's landmark.
+    files : mapping of str to bytes
+        What `pack_model` wrote, by name.
 
     Returns
     -------
@@ -68,7 +71,7 @@ def unpack_model(
     for name, value in under(f"{prefix}-encoder", arrays).items():
         setattr(encoder, name, int(value) if value.ndim == 0 else value)
     outcomes = {
-        name: _unpack_outcome(f"{prefix}-{name}", part, folder, arrays) for name, part in packed.items()
+        name: _unpack_outcome(f"{prefix}-{name}", part, files, arrays) for name, part in packed.items()
     }
     return ResponseModel(encoder, outcomes)
 
@@ -100,20 +103,20 @@ def _pack_outcome(name: str, model: OutcomeModel, folder: Path, arrays: Arrays) 
     }
 
 
-def _unpack_outcome(name: str, packed: Mapping[str, Any], folder: Path, arrays: Arrays) -> OutcomeModel:
+def _unpack_outcome(name: str, packed: Mapping[str, Any], files: Files, arrays: Arrays) -> OutcomeModel:
     choice = Choice(
         packed["candidate"],
         packed["params"],
         Recalibration(*packed["recalibration"]),
         ConformalBounds(*packed["bounds"]),
     )
-    centre = _unpack_score(packed["centre"], folder, arrays)
+    centre = _unpack_score(packed["centre"], files, arrays)
     if not isinstance(centre, LinearScore):
         raise TypeError("the posterior's centre is not linear")
     own = packed["score"] != packed["centre"]
     return OutcomeModel(
         choice,
-        _unpack_score(packed["score"], folder, arrays) if own else centre,
+        _unpack_score(packed["score"], files, arrays) if own else centre,
         Uncertainty(centre, **under(f"{name}/uncertainty", arrays)),
     )
 
@@ -132,15 +135,15 @@ def _pack_score(name: str, score: Score, folder: Path, arrays: Arrays) -> dict[s
     raise TypeError(f"no way to save a {type(score).__name__}")
 
 
-def _unpack_score(packed: Mapping[str, Any], folder: Path, arrays: Arrays) -> Score:
+def _unpack_score(packed: Mapping[str, Any], files: Files, arrays: Arrays) -> Score:
     match packed["kind"]:
         case "linear":
             return LinearScore(arrays[f"score/{packed['name']}"], packed["reference"])
         case "trees":
-            booster = xgb.Booster(model_file=folder / f"{packed['name']}.ubj")
+            booster = xgb.Booster(model_file=bytearray(files[f"{packed['name']}.ubj"]))
             return TreeScore(booster, packed["forest"], packed["reference"])
         case "average":
-            return AverageScore(tuple(_unpack_score(m, folder, arrays) for m in packed["members"]))
+            return AverageScore(tuple(_unpack_score(m, files, arrays) for m in packed["members"]))
     raise ValueError(f"unknown kind of score: {packed['kind']}")
 
 

@@ -9,6 +9,7 @@ stand beside them is `record.json`, the signed record of the validation of exact
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -22,6 +23,7 @@ from features.cohort_file_model import BASELINE
 from features.errors import ArtefactError, CohortFileError
 from models.care_model import CareModel
 from models.durability import DurabilityModel
+from models.learned_from import LearnedFrom
 from models.packing import Arrays, pack_model, under, unpack_model
 from models.plan_model import PlanModel
 from models.record import RECORD_FILE
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT", "digest_of", "load_model", "save_model"]
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Version of the layout; a folder of another one is refused."""
 _MANIFEST: Final = "manifest.json"
 _BESIDE: Final = {_MANIFEST, RECORD_FILE}
@@ -56,6 +58,7 @@ _PARTS: Final[dict[str, type[Part]]] = {
     "plans": PlanModel,
     "durability": DurabilityModel,
     "stopping": StoppingRule,
+    "learned_from": LearnedFrom,
 }
 """Parts of a care model beside its response models, by field."""
 
@@ -85,7 +88,8 @@ def save_model(model: CareModel, folder: Path) -> str:
     text = {"format": FORMAT, "landmarks": landmarks, "parts": parts}
     (folder / "model.json").write_text(json.dumps(text, indent=1, sort_keys=True), encoding="utf-8")
     _write_arrays(arrays, folder / "arrays.npz")
-    files = {path.name: _sha256(path) for path in sorted(folder.iterdir()) if path.name not in _BESIDE}
+    own = [path for path in sorted(folder.iterdir()) if path.name not in _BESIDE]
+    files = {path.name: _sha256(path.read_bytes()) for path in own}
     (folder / _MANIFEST).write_text(
         json.dumps({"format": FORMAT, "files": files}, indent=1), encoding="utf-8"
     )
@@ -110,14 +114,14 @@ def load_model(folder: Path, digest: str | None = None) -> CareModel:
     ArtefactError
         If the folder is not a whole, unchanged model of this format.
     """
-    _check_files(folder, digest)
+    files = _read_files(folder, digest)
     try:
-        text = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        cohort_file = parse_cohort_file((folder / "cohort.toml").read_text(encoding="utf-8"), "cohort.toml")
-        with (folder / "arrays.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        text = json.loads(files["model.json"])
+        cohort_file = parse_cohort_file(files["cohort.toml"].decode(), "cohort.toml")
+        with np.load(io.BytesIO(files["arrays.npz"]), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         landmarks = {
-            name: unpack_model(str(place), packed, _file_at(cohort_file, name), folder, arrays)
+            name: unpack_model(str(place), packed, _file_at(cohort_file, name), files, arrays)
             for place, name in enumerate(cohort_file.landmarks)
             if (packed := text["landmarks"].pop(name, None)) is not None
         }
@@ -145,34 +149,44 @@ def digest_of(folder: Path) -> str:
     ArtefactError
         If there is no manifest.
     """
-    if not (folder / _MANIFEST).is_file():
+    return _sha256(_read_manifest(folder))
+
+
+def _read_manifest(folder: Path) -> bytes:
+    path = folder / _MANIFEST
+    if not path.is_file():
         raise ArtefactError(f"{folder} holds no model: {_MANIFEST} is missing")
-    return _sha256(folder / _MANIFEST)
+    return path.read_bytes()
 
 
-def _check_files(folder: Path, digest: str | None) -> None:
-    found = digest_of(folder)
+def _read_files(folder: Path, digest: str | None) -> dict[str, bytes]:
+    """Read every file once: what is checked is what is used, whatever happens to the folder meanwhile."""
+    manifest = _read_manifest(folder)
+    found = _sha256(manifest)
     if digest is not None and found != digest:
         raise ArtefactError(
             f"the model in {folder} is not the one that was registered: its digest is {found[:12]}…, "
             f"expected {digest[:12]}…"
         )
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        stated, files = manifest["format"], dict(manifest["files"])
+        read = json.loads(manifest)
+        stated, listed = read["format"], dict(read["files"])
     except (ValueError, KeyError, TypeError) as exc:
         raise ArtefactError(f"{folder / _MANIFEST} is not a manifest: {exc}") from exc
     if stated != FORMAT:
         raise ArtefactError(f"the model in {folder} has format {stated}; this version reads format {FORMAT}")
-    for name, sha256 in files.items():
+    files = {}
+    for name, sha256 in listed.items():
         path = folder / name
         if Path(name).name != name or not path.is_file():
             raise ArtefactError(f"the model in {folder} is not whole: {name} is missing")
-        if _sha256(path) != sha256:
+        files[name] = path.read_bytes()
+        if _sha256(files[name]) != sha256:
             raise ArtefactError(f"the model in {folder} was changed after it was saved: {name}")
     foreign = sorted(path.name for path in folder.iterdir() if path.name not in _BESIDE | files.keys())
     if foreign:
         raise ArtefactError(f"the folder {folder} holds what is not part of its model: {foreign[0]}")
+    return files
 
 
 def _file_at(cohort_file: CohortFile, landmark: str) -> CohortFile:
@@ -200,5 +214,5 @@ def _write_arrays(arrays: Arrays, path: Path) -> None:
                 np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -15,6 +15,7 @@ from features.cohort_file import BASELINE
 from features.trainable import check_trainable
 from models.candidates import CANDIDATES
 from models.care_model import CareModel
+from models.learned_from import LearnedFrom
 from models.response_model import OUTCOMES
 from training.bootstrap import draw_weights
 from training.cross_validation import REPEATS, Validated, cross_validate
@@ -99,8 +100,13 @@ class Fit:
         """Everything that is saved and served."""
         plans = None if self.plans is None else self.plans.model
         later = {name: landmark.validated.final.model for name, landmark in self.landmarks.items()}
+        known = ~np.isnan(self.cohort.response)
         return CareModel(
-            {BASELINE: self.validated.final.model} | later, plans, self.durability, self.stopping
+            {BASELINE: self.validated.final.model} | later,
+            plans,
+            self.durability,
+            self.stopping,
+            LearnedFrom.of(self.cohort.rows[known], self.cohort.baseline[known]),
         )
 
 

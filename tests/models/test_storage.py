@@ -201,7 +201,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "the first format": (
         lambda f: rewrite(f, lambda m: m.update(format=1)),
-        "has format 1; this version reads format 3",
+        "has format 1; this version reads format 4",
     ),
     "another cohort file": (
         lambda f: replace_consistently(f, "cohort.toml", b'name = "x"'),

@@ -15,6 +15,7 @@ from features.encoding import column_names
 from features.errors import ArtefactError, TrainingDataError
 from features.schema import check_table
 from models.registry import load_located
+from models.response_model import OUTCOMES
 from models.scorer import Scorer
 from training.cross_validation import fit_model
 from training.logged_model import LoggedModel
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from models.care_model import CareModel
     from models.registry import Located
     from models.response_model import ResponseModel
+    from models.scorer import Answer
 
 __all__ = ["Check", "decode_rows", "plan_reproduction", "run_checks"]
 
@@ -69,7 +71,7 @@ def run_checks(
     """
     found = {
         "digest": _check_digest(located),
-        "logged_answers": _check_answers(located, model.baseline, cohort),
+        "logged_answers": _check_answers(located, model, cohort),
         "schema": check_schema(model.cohort_file, None if champion is None else champion.cohort_file),
     }
     return found if reproduced is None else found | {"reproduced": reproduced}
@@ -152,32 +154,39 @@ def _check_digest(located: Located) -> Check:
     return True, f"files match {located.digest}"
 
 
-def _check_answers(located: Located, model: ResponseModel, cohort: Cohort) -> Check:
-    """Whether logged model, prepared scorer and batch say the same of the cohort's own patients."""
-    rows = _with_and_without_gaps(cohort)
-    frame = decode_rows(model.cohort_file, rows)
-    try:
-        logged = _load_logged(located, model).predict(frame)
-    except Exception as exc:
-        return False, f"the logged model does not answer ({type(exc).__name__})"
-    batch = score_frame(model, check_table(model.cohort_file, frame, "score"))
-    scorer = Scorer(model)
-    served = [scorer.answer(row, drivers=False) for row in rows.tolist()]
-    apart, same = 0.0, True
-    for name in ("response", "remission"):
-        for part in ("probability", "low", "high"):
-            column = f"{name}_{part}"
-            one = np.array([getattr(getattr(answer, name), part) for answer in served])
-            others = (logged[column].to_numpy(np.float64), batch[column].to_numpy(np.float64))
-            apart = max(apart, *(float(np.abs(one - other).max()) for other in others))
-    for told in (logged, batch):
-        same &= [answer.verdict for answer in served] == told["verdict"].tolist()
-        same &= [" ".join(answer.missing) for answer in served] == told["missing"].tolist()
+def _check_answers(located: Located, model: CareModel, cohort: Cohort) -> Check:
+    """Whether scorer, batch and, from baseline, the logged model say the same of the cohort's patients."""
+    apart, same, rows = 0.0, True, 0
+    for landmark, own in model.landmarks.items():
+        encoded = _with_and_without_gaps(cohort if landmark == BASELINE else cohort.at(landmark))
+        frame, rows = decode_rows(own.cohort_file, encoded), rows + len(encoded)
+        told = [score_frame(own, check_table(own.cohort_file, frame, "score"))]
+        if landmark == BASELINE:
+            try:
+                told.append(_load_logged(located, own).predict(frame))
+            except Exception as exc:
+                return False, f"the logged model does not answer ({type(exc).__name__})"
+        scorer = Scorer(own, landmark)
+        served = [scorer.answer(row, drivers=False) for row in encoded.tolist()]
+        for table in told:
+            apart = max(apart, _distance(served, table))
+            same &= [answer.verdict for answer in served] == table["verdict"].tolist()
+            same &= [" ".join(answer.missing) for answer in served] == table["missing"].tolist()
     verdicts = "the same verdicts and missing inputs" if same else "other verdicts or missing inputs"
     return bool(same and apart <= _CLOSE), (
-        f"{len(rows)} patients with and without missing values: logged model, scorer and batch differ by "
-        f"{apart:.1e} at most, {verdicts}"
+        f"{rows} patients with and without missing values, {len(model.landmarks)} landmark(s): logged model, "
+        f"scorer and batch differ by {apart:.1e} at most, {verdicts}"
     )
+
+
+def _distance(served: Sequence[Answer], table: pd.DataFrame) -> float:
+    """By how much probabilities and ends of intervals differ at most."""
+    apart = 0.0
+    for name in OUTCOMES:
+        for part in ("probability", "low", "high"):
+            one = np.array([getattr(getattr(answer, name), part) for answer in served])
+            apart = max(apart, float(np.abs(one - table[f"{name}_{part}"].to_numpy(np.float64)).max()))
+    return apart
 
 
 def _with_and_without_gaps(cohort: Cohort) -> NDArray[np.float64]:

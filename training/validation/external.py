@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -12,12 +13,12 @@ from scipy.special import expit, logit
 from features.errors import UserError
 from models.response_model import OUTCOMES
 from training.logistic import fit_logistic
-from training.patients import make_outer_splits
+from training.patients import Patients, make_outer_splits
 from training.validation.designs import measure_design
 from training.validation.held_out import HeldOut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,10 +26,9 @@ if TYPE_CHECKING:
     from features.cohort_file import CohortFile
     from models.response_model import ResponseModel
     from training.folds import Split
-    from training.patients import Patients
     from training.validation.results import Design
 
-__all__ = ["check_same_inputs", "predict_externally", "validate_externally"]
+__all__ = ["check_same_inputs", "predict_externally", "take_externally", "validate_externally"]
 
 _TITLES: Final = {
     "external": "External, as it is",
@@ -52,7 +52,8 @@ def check_same_inputs(cohort_file: CohortFile, model: CohortFile) -> None:
     Raises
     ------
     UserError
-        Naming what differs: baseline predictors (name, kind, unit, levels), plans, scale or response.
+        Naming what differs: baseline predictors (name, kind, unit, levels, or a range with numbers that the
+        version refuses), plans, scale or response.
     """
     problems = []
     ours, theirs = (
@@ -66,6 +67,7 @@ def check_same_inputs(cohort_file: CohortFile, model: CohortFile) -> None:
             problems.append(f"predictor {name!r} is not known to the version")
         elif ours[name] != theirs[name]:
             problems.append(f"predictor {name!r} has another kind, unit or levels")
+    problems += _wider_ranges(cohort_file, model)
     if not problems and list(ours) != list(theirs):
         problems.append("the predictors stand in another order")
     if cohort_file.plan_levels != model.plan_levels:
@@ -76,6 +78,38 @@ def check_same_inputs(cohort_file: CohortFile, model: CohortFile) -> None:
     if problems:
         listed = "\n  - ".join(problems)
         raise UserError(f"the cohort file does not fit the version:\n  - {listed}")
+
+
+def _wider_ranges(cohort_file: CohortFile, model: CohortFile) -> Iterator[str]:
+    """Tell which numbers the cohort file allows and the version refuses: nobody is served on them."""
+    accepted = {p.name: p.valid for p in model.baseline_predictors if p.valid is not None}
+    for predictor in cohort_file.baseline_predictors:
+        if (theirs := accepted.get(predictor.name)) is None:
+            continue
+        low, high = predictor.valid or (-math.inf, math.inf)
+        if low < theirs[0] or high > theirs[1]:
+            yield (
+                f"predictor {predictor.name!r} may be from {low:g} to {high:g}; the version accepts "
+                f"{theirs[0]:g} to {theirs[1]:g} (set valid to that: who is beyond is not predicted by it)"
+            )
+
+
+def take_externally(cohort: Cohort) -> Patients:
+    """Take the patients of a cohort from elsewhere, which may be a single site.
+
+    Parameters
+    ----------
+    cohort : Cohort
+
+    Returns
+    -------
+    Patients
+        Without groups if all are of one: what holds for others of that one site is then told by its
+        patients, each drawn alone.
+    """
+    patients = Patients.from_cohort(cohort)
+    alone = patients.groups is not None and len(np.unique(patients.groups[patients.known])) == 1
+    return replace(patients, groups=None) if alone else patients
 
 
 def predict_externally(patients: Patients, model: ResponseModel, seed: int) -> dict[str, pd.DataFrame]:
@@ -128,7 +162,7 @@ def validate_externally(
     ----------
     cohort : Cohort
     patients : Patients
-        Of the cohort.
+        Of the cohort, from `take_externally`.
     tables : dict of str to DataFrame
         From `predict_externally`.
     seed : int
@@ -147,11 +181,16 @@ def validate_externally(
     if patients.groups is not None:
         of_known = patients.groups[known]
         units = tuple((cohort.group_names[g], known[of_known == g]) for g in np.unique(of_known))
+    how = (
+        "the version as it is, on patients it has not learned from; floor: plan-wise prevalence in other "
+        "folds of these patients"
+    )
+    if patients.groups is None and cohort.file.group is not None:
+        how += f"; all of one {cohort.file.group}, so that nothing is said of others"
     as_is = HeldOut(
         "external",
         _TITLES["external"],
-        "the version as it is, on patients it has not learned from; floor: plan-wise prevalence in other "
-        "folds of these patients",
+        how,
         units=units,
         mutual=False,
     )

@@ -18,7 +18,12 @@ from training.patients import Patients, make_outer_splits
 from training.validation.champion import plan_champion, subtract_champion
 from training.validation.checks import plan_reproduction, run_checks
 from training.validation.designs import measure_design, plan_design
-from training.validation.external import check_same_inputs, predict_externally, validate_externally
+from training.validation.external import (
+    check_same_inputs,
+    predict_externally,
+    take_externally,
+    validate_externally,
+)
 from training.validation.first_design import FirstDesign, measure_first
 from training.validation.held_out import hold_out_folds, hold_out_groups, hold_out_periods
 from training.validation.instability import plan_instability
@@ -27,6 +32,7 @@ from training.validation.optimism import correct_optimism, plan_subsamples
 from training.validation.pool import Pool, Progress
 from training.validation.refits import Work, candidates_of
 from training.validation.results import OutcomeValidation, Validation
+from training.validation.strangers import check_strangers, has_met
 from training.validation.version import Version, read_champion, read_version
 
 if TYPE_CHECKING:
@@ -111,16 +117,20 @@ def validate_version(
     Raises
     ------
     UserError
-        If the version cannot be read, or the cohort file does not fit it.
+        If the version cannot be read, the cohort file does not fit it, or the version has learned from some
+        of the patients, but not from these very data.
     """
     version = read_version(uri)
     champion = read_champion(version)
     check_same_inputs(cohort.file, version.model.cohort_file)
-    patients, seed = Patients.from_cohort(cohort), version.seed if seed is None else seed
+    same = is_same_data(version, cohort)
+    if not same:
+        check_strangers(version.model, cohort)
+    patients = Patients.from_cohort(cohort) if same else take_externally(cohort)
+    seed = version.seed if seed is None else seed
     known = patients.known
     weights = draw_weights(len(known), None if patients.groups is None else patients.groups[known], seed)
     task = _Task(version, champion, cohort, patients, weights, seed)
-    same = is_same_data(version, cohort)
     found = (_validate_procedure if same else _validate_artefact)(task, Pool(progress))
     against = None if champion is None else champion.model
     return Validation(
@@ -206,7 +216,7 @@ def _validate_artefact(task: _Task, pool: Pool) -> _Found:
     answers = None
     if task.champion is not None:
         # A champion that learned from these very patients would answer from memory: its procedure does then.
-        learned = is_same_data(task.champion, task.cohort)
+        learned = is_same_data(task.champion, task.cohort) or has_met(task.champion.model, task.cohort)
         splits = [make_outer_splits(task.patients, task.seed)] if learned else None
         rival = plan_champion(task.cohort, task.champion.model, splits, task.seed)
         answers = pool.do({"champion": rival}, later=2 + len(OUTCOMES))["champion"]

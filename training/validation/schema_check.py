@@ -18,8 +18,9 @@ def check_schema(file: CohortFile, champion: CohortFile | None) -> tuple[bool, s
 
     Every request that the champion answers must be one that the version answers, with inputs and outcome of
     the same meaning: kind, unit and landmark of each predictor the same; its levels all there, in the same
-    order if they are ordered; its valid range no narrower; the plans all there, with the same reference. New
-    predictors, levels and plans are welcome: requests need not give them.
+    order if they are ordered; its valid range no narrower; the plans all there, with the same reference; the
+    landmarks in the same order; scores from the same columns, and the lowest baseline no higher. New
+    predictors, levels, plans and landmarks are welcome: requests need not give them.
 
     Parameters
     ----------
@@ -40,7 +41,8 @@ def check_schema(file: CohortFile, champion: CohortFile | None) -> tuple[bool, s
         for theirs in champion.predictors
         for problem in _compare_predictors(ours.get(theirs.name), theirs)
     ]
-    problems += [*_compare_plans(file, champion), *_compare_outcomes(file, champion)]
+    for compare in (_compare_plans, _compare_outcomes, _compare_landmarks):
+        problems += compare(file, champion)
     if problems:
         return False, "; ".join(problems)
     return True, f"all {len(champion.predictors)} predictors of the champion are there and mean the same"
@@ -83,8 +85,25 @@ def _compare_plans(file: CohortFile, champion: CohortFile) -> Iterator[str]:
 
 
 def _compare_outcomes(file: CohortFile, champion: CohortFile) -> Iterator[str]:
-    if file.outcome.scale != champion.outcome.scale:
-        yield f"the outcome is on {file.outcome.scale.name}, the champion's on {champion.outcome.scale.name}"
-    ours, theirs = file.outcome.response_reduction, champion.outcome.response_reduction
-    if ours != theirs:
-        yield f"response is a fall of {ours:g}, the champion's of {theirs:g}"
+    ours, theirs = file.outcome, champion.outcome
+    if ours.scale != theirs.scale:
+        yield f"the outcome is on {ours.scale.name}, the champion's on {theirs.scale.name}"
+    if ours.response_reduction != theirs.response_reduction:
+        new, old = ours.response_reduction, theirs.response_reduction
+        yield f"response is a fall of {new:g}, the champion's of {old:g}"
+    # Nothing but the columns' names says when the scores were taken.
+    for part in ("baseline", "endpoint"):
+        column, champions = getattr(ours, part), getattr(theirs, part)
+        if column != champions:
+            yield f"the outcome's {part} is column {column!r}, the champion's is {champions!r}"
+    if (ours.minimum_baseline or 0.0) > (theirs.minimum_baseline or 0.0):
+        told = "no minimum" if theirs.minimum_baseline is None else f"{theirs.minimum_baseline:g}"
+        yield f"patients below a baseline of {ours.minimum_baseline:g} are not meant, the champion's: {told}"
+
+
+def _compare_landmarks(file: CohortFile, champion: CohortFile) -> Iterator[str]:
+    kept = [landmark for landmark in file.landmarks if landmark in champion.landmarks]
+    if gone := [landmark for landmark in champion.landmarks if landmark not in file.landmarks]:
+        yield f"landmark {', '.join(gone)} is gone"
+    elif kept != list(champion.landmarks):
+        yield "the landmarks stand in another order"

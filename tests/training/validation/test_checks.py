@@ -17,6 +17,7 @@ from models.calibration import Recalibration
 from models.care_model import CareModel
 from models.registry import Located, load_located, locate
 from models.response_model import ResponseModel
+from models.scorer import Scorer
 from models.storage import save_model
 from tests.features.files import make_file
 from tests.models.small import FILE, care_model, make_trial, small_cohort
@@ -81,7 +82,9 @@ def test_a_registered_version_answers_alike_from_everywhere(store: FittedStore) 
     found = run_checks(located, load_located(located), fitted_cohort(store.folder))
     assert set(found) == {"digest", "logged_answers", "schema"}
     assert all(is_so for is_so, _ in found.values()), found
-    assert found["logged_answers"][1].startswith("200 patients with and without missing values")
+    assert found["logged_answers"][1].startswith(
+        "400 patients with and without missing values, 2 landmark(s): logged model"
+    )
     assert found["digest"][1] == f"files match {located.digest}"
 
 
@@ -97,6 +100,22 @@ def test_another_model_than_the_logged_one_is_found(store: FittedStore) -> None:
     located = locate(store.model)
     model = edited(load_located(located))
     is_so, told = run_checks(located, model, fitted_cohort(store.folder))["logged_answers"]
+    assert not is_so
+    assert "differ by" in told
+
+
+def test_a_later_landmark_that_is_served_otherwise_is_found(
+    store: FittedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    located = locate(store.model)
+    model, cohort = load_located(located), fitted_cohort(store.folder)
+    prepare = Scorer.__init__
+
+    def prepare_another(self: Scorer, own: ResponseModel, landmark: str) -> None:
+        prepare(self, edited(model, "day_1").landmarks["day_1"] if landmark == "day_1" else own, landmark)
+
+    monkeypatch.setattr(Scorer, "__init__", prepare_another)
+    is_so, told = run_checks(located, model, cohort)["logged_answers"]
     assert not is_so
     assert "differ by" in told
 
@@ -165,12 +184,36 @@ def test_the_same_inputs_and_more_of_them_are_compatible() -> None:
         ('landmark = "day_1"', "", "predictor 'madrs_day_1': landmark is baseline, the champion's is day_1"),
         ('scale = "MADRS"', 'scale = "HAMD17"', "the outcome is on HAMD17"),
         ('[outcome]', '[outcome]\nresponse_reduction = 0.3', "response is a fall of 0.3"),
+        ("minimum_baseline = 20", "minimum_baseline = 28", "patients below a baseline of 28 are not meant"),
     ],
 )  # fmt: skip
 def test_an_input_that_is_gone_or_means_something_else_is_named(old: str, new: str, told: str) -> None:
     is_so, found = changed(old, new)
     assert not is_so
     assert told in found
+
+
+def test_an_outcome_of_another_day_is_another_outcome() -> None:
+    # Nothing but the column's name says which day it is.
+    earlier = replace(FILE, outcome=replace(FILE.outcome, endpoint="madrs_day_7"))
+    is_so, told = check_schema(earlier, FILE)
+    assert not is_so
+    assert (
+        told == f"the outcome's endpoint is column 'madrs_day_7', the champion's is {FILE.outcome.endpoint!r}"
+    )
+
+
+def test_patients_with_a_lower_baseline_may_be_added() -> None:
+    assert changed("minimum_baseline = 20", "minimum_baseline = 10")[0]
+    assert changed("minimum_baseline = 20\n", "")[0]
+
+
+def test_landmarks_that_go_or_change_places_are_named() -> None:
+    longer = replace(FILE, landmarks=(*FILE.landmarks, "day_8"))
+    assert check_schema(longer, FILE)[0]
+    assert check_schema(FILE, longer) == (False, "landmark day_8 is gone")
+    turned = replace(longer, landmarks=("baseline", "day_8", "day_1"))
+    assert check_schema(turned, longer) == (False, "the landmarks stand in another order")
 
 
 def test_a_plan_that_comes_or_goes_is_named() -> None:

@@ -16,6 +16,7 @@ from training.validation.external import (
     _recalibrate,
     check_same_inputs,
     predict_externally,
+    take_externally,
     validate_externally,
 )
 from training.validation.results import Design
@@ -99,6 +100,8 @@ def change(**changes: object) -> CohortFile:
         (replace(FILE, predictors=FILE.predictors[1:]), "predictor 'age' of the version is missing"),
         (change(name="new"), "predictor 'new' is not known to the version"),
         (change(unit="stones"), "predictor 'age' has another kind, unit or levels"),
+        (change(valid=(12.0, 100.0)), "predictor 'age' may be from 12 to 100; the version accepts 18 to 100"),
+        (change(valid=None), "predictor 'age' may be from -inf to inf; the version accepts 18 to 100"),
         (replace(FILE, plan=None), "the plans differ"),
         (
             replace(FILE, outcome=replace(FILE.outcome, response_reduction=0.4)),
@@ -110,6 +113,27 @@ def change(**changes: object) -> CohortFile:
 def test_a_cohort_file_that_means_something_else_is_refused(file: CohortFile, message: str) -> None:
     with pytest.raises(UserError, match=message):
         check_same_inputs(file, FILE)
+
+
+def test_a_narrower_range_fits() -> None:
+    check_same_inputs(change(valid=(30.0, 60.0)), FILE)
+
+
+def test_one_new_site_is_measured_by_its_patients() -> None:
+    cohort = small_cohort(400, 31)
+    one = replace(cohort, groups=np.zeros(len(cohort.rows), dtype=np.intp), group_names=("North",))
+    people = take_externally(one)
+    assert people.groups is None
+    found = validate_externally(one, people, predict_externally(people, small_model("ridge"), 4), 4)
+    for design in found["response"]:
+        assert np.isfinite([(e.low, e.high) for e in design.metrics.values()]).all()
+        assert design.units == ()
+    as_it_is = found["response"][0]
+    assert "all of one site, so that nothing is said of others" in as_it_is.how
+    assert "bootstrap samples of patients" in as_it_is.how
+    assert as_it_is.patients == int((~np.isnan(one.response)).sum())
+    # Several sites stay what they are.
+    assert take_externally(cohort).groups is not None
 
 
 def test_the_versions_own_cohort_file_fits() -> None:

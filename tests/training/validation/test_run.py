@@ -115,6 +115,31 @@ def test_other_data_validate_the_version_itself(store: FittedStore) -> None:
     assert response.learning == ()
 
 
+def test_its_own_patients_in_another_order_are_not_other_patients(store: FittedStore) -> None:
+    # What an overfitted version says of them would be taken for what it says of strangers.
+    folder = store.folder
+    table = pd.read_csv(folder / "cohort.csv", dtype="str", keep_default_na=False)
+    table[::-1].to_csv(folder / "turned.csv", index=False)
+    result = call(
+        "validate", "--model", store.model, "--cohort", folder / "cohort.toml",
+        "--data", folder / "turned.csv", "--out", folder / "refused",
+    )  # fmt: skip
+    assert result.code == 2
+    assert "the version has learned from about 100% of these patients" in result.err
+    assert not (folder / "refused").exists()
+
+
+@pytest.mark.slow
+def test_one_new_site_validates_the_version(store: FittedStore) -> None:
+    table = make_trial(600, 78).table
+    here = table[table["site"] == table["site"].iloc[0]]
+    found = validate_version(store.model, make_cohort(parse_cohort_file(COHORT, "cohort.toml"), here))
+    for name in OUTCOMES:
+        first = found.outcomes[name].designs[0]
+        assert "all of one site" in first.how
+        assert np.isfinite([first.metrics["auroc"].low, first.metrics["ici"].high]).all()
+
+
 @pytest.mark.slow
 def test_a_champion_is_compared_on_the_same_patients(
     store: FittedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
