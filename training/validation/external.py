@@ -28,7 +28,13 @@ if TYPE_CHECKING:
     from training.folds import Split
     from training.validation.results import Design
 
-__all__ = ["check_same_inputs", "predict_externally", "take_externally", "validate_externally"]
+__all__ = [
+    "check_same_inputs",
+    "find_differences",
+    "predict_externally",
+    "take_externally",
+    "validate_externally",
+]
 
 _TITLES: Final = {
     "external": "External, as it is",
@@ -52,8 +58,26 @@ def check_same_inputs(cohort_file: CohortFile, model: CohortFile) -> None:
     Raises
     ------
     UserError
-        Naming what differs: baseline predictors (name, kind, unit, levels, or a range with numbers that the
-        version refuses), plans, scale or response.
+        Naming what differs.
+    """
+    if differences := find_differences(cohort_file, model):
+        listed = "\n  - ".join(differences)
+        raise UserError(f"the cohort file does not fit the version:\n  - {listed}")
+
+
+def find_differences(cohort_file: CohortFile, model: CohortFile) -> list[str]:
+    """Tell what the encoded rows of a cohort would mean otherwise to the version.
+
+    Parameters
+    ----------
+    cohort_file, model : CohortFile
+        Of the cohort and of the version.
+
+    Returns
+    -------
+    list of str
+        Baseline predictors that differ (name, kind, unit, levels, or a range with numbers that the version
+        refuses), plans, scale or response.
     """
     problems = []
     ours, theirs = (
@@ -75,9 +99,7 @@ def check_same_inputs(cohort_file: CohortFile, model: CohortFile) -> None:
     for part in ("scale", "response_reduction"):
         if getattr(cohort_file.outcome, part) != getattr(model.outcome, part):
             problems.append(f"the outcome's {part} differs")
-    if problems:
-        listed = "\n  - ".join(problems)
-        raise UserError(f"the cohort file does not fit the version:\n  - {listed}")
+    return problems
 
 
 def _wider_ranges(cohort_file: CohortFile, model: CohortFile) -> Iterator[str]:

@@ -244,6 +244,9 @@ class OutcomeValidation:
     champion : mapping of str to Estimate
         Figure of this version minus the champion's, on the same patients, intervals of the paired difference;
         empty without a champion.
+    landmarks : tuple of Design
+        Of each later landmark of the version, which is its `key`, in the order of the course; without figures
+        where it could not be measured, as `how` says.
     """
 
     designs: tuple[Design, ...]
@@ -258,6 +261,7 @@ class OutcomeValidation:
     instability: Instability | None = None
     learning: tuple[LearningPoint, ...] = ()
     champion: Mapping[str, Estimate] = field(default_factory=dict)
+    landmarks: tuple[Design, ...] = ()
 
 
 @dataclass(frozen=True)

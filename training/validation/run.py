@@ -27,12 +27,13 @@ from training.validation.external import (
 from training.validation.first_design import FirstDesign, measure_first
 from training.validation.held_out import hold_out_folds, hold_out_groups, hold_out_periods
 from training.validation.instability import plan_instability
+from training.validation.landmarks import measure_landmark, plan_landmarks, predict_landmarks
 from training.validation.learning import plan_learning
 from training.validation.optimism import correct_optimism, plan_subsamples
 from training.validation.pool import Pool, Progress
 from training.validation.refits import Work, candidates_of
 from training.validation.results import OutcomeValidation, Validation
-from training.validation.strangers import check_strangers, has_met
+from training.validation.same_patients import check_strangers, has_met, is_same_data
 from training.validation.version import Version, read_champion, read_version
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from training.validation.held_out import HeldOut
     from training.validation.results import Design, Instability, LearningPoint
 
-__all__ = ["THRESHOLDS", "is_same_data", "validate_version"]
+__all__ = ["THRESHOLDS", "validate_version"]
 
 THRESHOLDS: Final[Mapping[str, tuple[float, float]]] = {"response": (0.2, 0.5), "remission": (0.1, 0.3)}
 """Clinical range of the probability from which one would treat. Below the lower end a further change of
@@ -87,6 +88,7 @@ class _Found:
     champion: Mapping[str, Mapping[str, Estimate]]
     instability: Mapping[str, Instability]
     learning: Mapping[str, tuple[LearningPoint, ...]]
+    landmarks: Mapping[str, tuple[Design, ...]]
     reproduced: tuple[bool, str] | None
 
 
@@ -155,25 +157,6 @@ def validate_version(
     )
 
 
-def is_same_data(version: Version, cohort: Cohort) -> bool:
-    """Whether the cohort is what the version was fitted on.
-
-    A comment changed in the cohort file does not make other patients: the digest is compared with the text of
-    the version's own file, too.
-
-    Parameters
-    ----------
-    version : Version
-    cohort : Cohort
-
-    Returns
-    -------
-    bool
-    """
-    theirs = replace(cohort, file=version.model.cohort_file)
-    return version.data_digest in (data_digest(cohort), data_digest(theirs))
-
-
 def _validate_procedure(task: _Task, pool: Pool) -> _Found:
     """Everything about the data that the version was fitted on."""
     version, patients, seed = task.version, task.patients, task.seed
@@ -190,39 +173,50 @@ def _validate_procedure(task: _Task, pool: Pool) -> _Found:
         "instability": plan_instability(patients, model, seed),
         "subsamples": plan_subsamples(patients, candidates, seed),
     }
+    later = plan_landmarks(task.cohort, version.model, nested, seed)
+    fits |= {f"landmark {name}": work for name, work in later.items()}
     if task.champion is not None:
         fits["champion"] = plan_champion(task.cohort, task.champion.model, nested.splits[:1], seed)
-    done = pool.do(fits, later=len(others) + 2 + len(OUTCOMES) + (task.champion is not None))
+    rest = len(others) + 2 + len(later) + len(OUTCOMES) + (task.champion is not None)
+    done = pool.do(fits, later=rest)
     if isinstance(done[nested.key], str):
         raise TrainingDataError(done[nested.key])
     designs: dict[str, HeldOut] = {nested.key: nested} | others
     measures = {key: _one(measure_design, held, patients, done[key], seed) for key, held in designs.items()}
     measures["optimism"] = _one(correct_optimism, patients, model, done["subsamples"], seed)
-    measured = pool.do(_plan_rest(task, done[nested.key], done.get("champion")) | measures)
+    predicted = {name: done[f"landmark {name}"] for name in later}
+    works = _plan_rest(task, done[nested.key], done.get("champion")) | _plan_landmarks(
+        task, predicted, nested
+    )
+    measured = pool.do(works | measures)
     return _Found(
         designs={name: tuple(measured[key][name] for key in measures) for name in OUTCOMES},
         first={name: measured[name] for name in OUTCOMES},
         champion=measured.get("champion", {}),
         instability=done["instability"],
         learning=done["learning"],
+        landmarks=_landmarks_of(measured),
         reproduced=done["reproduced"],
     )
 
 
 def _validate_artefact(task: _Task, pool: Pool) -> _Found:
     """Everything about patients whom the version has not learned from."""
-    tables = predict_externally(task.patients, task.version.model.baseline, task.seed)
+    model = task.version.model
+    tables = predict_externally(task.patients, model.baseline, task.seed)
     works = {"designs": _one(validate_externally, task.cohort, task.patients, tables, task.seed)}
+    works |= _plan_landmarks(task, predict_landmarks(task.cohort, model, task.seed), None)
     answers = None
     if task.champion is not None:
         # A champion that learned from these very patients would answer from memory: its procedure does then.
         learned = is_same_data(task.champion, task.cohort) or has_met(task.champion.model, task.cohort)
         splits = [make_outer_splits(task.patients, task.seed)] if learned else None
         rival = plan_champion(task.cohort, task.champion.model, splits, task.seed)
-        answers = pool.do({"champion": rival}, later=2 + len(OUTCOMES))["champion"]
+        answers = pool.do({"champion": rival}, later=1 + len(works) + len(OUTCOMES))["champion"]
     measured = pool.do(works | _plan_rest(task, tables["external"], answers))
     first = {name: measured[name] for name in OUTCOMES}
-    return _Found(measured["designs"], first, measured.get("champion", {}), {}, {}, None)
+    landmarks = _landmarks_of(measured)
+    return _Found(measured["designs"], first, measured.get("champion", {}), {}, {}, landmarks, None)
 
 
 def _plan_rest(
@@ -240,6 +234,20 @@ def _plan_rest(
     return works
 
 
+def _plan_landmarks(
+    task: _Task, predicted: Mapping[str, pd.DataFrame | str], folds: HeldOut | None
+) -> dict[str, Work[Any]]:
+    return {
+        f"landmark {name}": _one(measure_landmark, name, task.patients, table, folds, task.seed)
+        for name, table in predicted.items()
+    }
+
+
+def _landmarks_of(measured: Mapping[str, Any]) -> dict[str, tuple[Design, ...]]:
+    found = [designs for key, designs in measured.items() if key.startswith("landmark ")]
+    return {name: tuple(designs[name] for designs in found) for name in OUTCOMES}
+
+
 def _assemble(name: str, version: Version, found: _Found) -> OutcomeValidation:
     first = found.first[name]
     return OutcomeValidation(
@@ -255,6 +263,7 @@ def _assemble(name: str, version: Version, found: _Found) -> OutcomeValidation:
         instability=found.instability.get(name),
         learning=found.learning.get(name, ()),
         champion=found.champion.get(name, {}),
+        landmarks=found.landmarks[name],
     )
 
 

@@ -23,7 +23,8 @@ from training.fit import data_digest
 from training.metrics import METRICS
 from training.tracking import promote
 from training.validation.results import Validation, to_plain
-from training.validation.run import is_same_data, validate_version
+from training.validation.run import validate_version
+from training.validation.same_patients import is_same_data
 from training.validation.version import read_version
 
 

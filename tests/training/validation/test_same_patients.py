@@ -11,7 +11,7 @@ from features.errors import UserError
 from models.care_model import CareModel
 from models.learned_from import LearnedFrom
 from tests.models.small import FILE, small_cohort, small_model
-from training.validation.strangers import check_strangers, has_met
+from training.validation.same_patients import check_strangers, has_met
 
 PARTS = ("rows", "response", "remission", "groups", "ids", "baseline", "endpoint", "later", "checks")
 

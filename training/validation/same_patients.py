@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -9,16 +10,37 @@ from scipy.stats import binom
 
 from features.errors import UserError
 from models.learned_from import Recognised
+from training.fit import data_digest
 from training.validation.champion import see_as
 
 if TYPE_CHECKING:
     from features.cohort import Cohort
     from models.care_model import CareModel
+    from training.validation.version import Version
 
-__all__ = ["check_strangers", "has_met"]
+__all__ = ["check_strangers", "has_met", "is_same_data"]
 
 _BY_CHANCE: Final = 1e-4
 """One cohort of strangers in so many is taken for acquaintances."""
+
+
+def is_same_data(version: Version, cohort: Cohort) -> bool:
+    """Whether the cohort is what the version was fitted on.
+
+    A comment changed in the cohort file does not make other patients: the digest is compared with the text of
+    the version's own file, too.
+
+    Parameters
+    ----------
+    version : Version
+    cohort : Cohort
+
+    Returns
+    -------
+    bool
+    """
+    theirs = replace(cohort, file=version.model.cohort_file)
+    return version.data_digest in (data_digest(cohort), data_digest(theirs))
 
 
 def has_met(model: CareModel, cohort: Cohort) -> bool:
