@@ -21,6 +21,7 @@ from training.cross_validation import fit_model
 from training.logged_model import LoggedModel
 from training.patients import Patients
 from training.scoring import score_frame
+from training.validation.champion import see_as
 from training.validation.refits import Work, candidates_of
 from training.validation.schema_check import check_schema
 
@@ -158,7 +159,8 @@ def _check_answers(located: Located, model: CareModel, cohort: Cohort) -> Check:
     """Whether scorer, batch and, from baseline, the logged model say the same of the cohort's patients."""
     apart, same, rows = 0.0, True, 0
     for landmark, own in model.landmarks.items():
-        encoded = _with_and_without_gaps(cohort if landmark == BASELINE else cohort.at(landmark))
+        known = cohort.at(landmark) if landmark in cohort.file.landmarks else cohort
+        encoded = _with_and_without_gaps(own.cohort_file, see_as(known, own.cohort_file).rows)
         frame, rows = decode_rows(own.cohort_file, encoded), rows + len(encoded)
         told = [score_frame(own, check_table(own.cohort_file, frame, "score"))]
         if landmark == BASELINE:
@@ -189,13 +191,13 @@ def _distance(served: Sequence[Answer], table: pd.DataFrame) -> float:
     return apart
 
 
-def _with_and_without_gaps(cohort: Cohort) -> NDArray[np.float64]:
-    """Up to 100 of the cohort's rows, fullest and emptiest; then each with half its values taken out."""
-    predictors = len(cohort.file.baseline_predictors)
-    gaps = np.isnan(cohort.rows[:, :predictors]).sum(axis=1)
+def _with_and_without_gaps(file: CohortFile, encoded: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Up to 100 of the rows, fullest and emptiest; then each with half its values taken out."""
+    predictors = len(file.baseline_predictors)
+    gaps = np.isnan(encoded[:, :predictors]).sum(axis=1)
     order = np.argsort(gaps, kind="stable")
     chosen = order if len(order) <= _ROWS else np.concatenate([order[: _ROWS // 2], order[-_ROWS // 2 :]])
-    rows = cohort.rows[chosen]
+    rows = encoded[chosen]
     emptied = rows.copy()
     emptied[:, :predictors][np.random.default_rng(0).random((len(rows), predictors)) < 0.5] = np.nan
     return np.concatenate([rows, emptied])

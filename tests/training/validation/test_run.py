@@ -72,6 +72,19 @@ def test_the_first_design_gives_the_figures_of_the_fit(store: FittedStore) -> No
 
 
 @pytest.mark.slow
+def test_later_landmarks_have_the_figures_of_the_fit(store: FittedStore) -> None:
+    found, _ = own(store.uri, store.model)
+    logged = json.loads((store.folder / "out" / "metrics.json").read_text())
+    for name in OUTCOMES:
+        (day,) = found.outcomes[name].landmarks
+        assert (day.key, day.title) == ("day_1", "Day 1")
+        assert "what folds learn from each other" in day.how
+        fitted = logged["landmarks"]["day_1"]["outcomes"][name]
+        assert (day.patients, day.events) == (fitted["patients"], fitted["events"])
+        assert day.metrics["auroc"].value == pytest.approx(fitted["metrics"]["auroc"]["value"], abs=1e-9)
+
+
+@pytest.mark.slow
 def test_progress_counts_to_its_end(store: FittedStore) -> None:
     _, steps = own(store.uri, store.model)
     assert [done for done, _ in steps] == list(range(1, len(steps) + 1))
@@ -112,6 +125,11 @@ def test_other_data_validate_the_version_itself(store: FittedStore) -> None:
     p = model.outcomes["response"].probability(model.inputs(cohort.rows[known]))
     brier = float(np.mean((cohort.response[known] - p) ** 2))
     assert response.designs[0].metrics["brier"].value == pytest.approx(brier, abs=1e-12)
+    later = read_version(store.model).model.landmarks["day_1"]
+    p = later.outcomes["response"].probability(later.inputs(cohort.at("day_1").rows[known]))
+    brier = float(np.mean((cohort.response[known] - p) ** 2))
+    assert response.landmarks[0].metrics["brier"].value == pytest.approx(brier, abs=1e-12)
+    assert response.landmarks[0].how.startswith("the version as it is")
     assert response.instability is None
     assert response.learning == ()
 
@@ -128,6 +146,32 @@ def test_its_own_patients_in_another_order_are_not_other_patients(store: FittedS
     assert result.code == 2
     assert "the version has learned from about 100% of these patients" in result.err
     assert not (folder / "refused").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"landmark": "day_2"}, "Not possible: the cohort file has no landmark day_1"),
+        ({"unit": "grams"}, "Not possible: predictor 'madrs_day_1' has another kind, unit or levels"),
+    ],
+)
+def test_a_landmark_that_the_data_do_not_offer_says_why(
+    store: FittedStore, changes: dict[str, str], why: str
+) -> None:
+    cohort = make_cohort(parse_cohort_file(COHORT, "cohort.toml"), make_trial(300, 77).table)
+    predictors = tuple(
+        replace(p, **changes) if p.name == "madrs_day_1" else p  # type: ignore[arg-type]
+        for p in cohort.file.predictors
+    )
+    landmarks = tuple(
+        changes.get("landmark", name) if name == "day_1" else name for name in cohort.file.landmarks
+    )
+    other = replace(cohort, file=replace(cohort.file, predictors=predictors, landmarks=landmarks))
+    for outcome in validate_version(store.model, other).outcomes.values():
+        (day,) = outcome.landmarks
+        assert day.how == why
+        assert not day.metrics
 
 
 @pytest.mark.slow
