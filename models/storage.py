@@ -174,7 +174,9 @@ def _read_files(folder: Path, digest: str | None) -> dict[str, bytes]:
     except (ValueError, KeyError, TypeError) as exc:
         raise ArtefactError(f"{folder / _MANIFEST} is not a manifest: {exc}") from exc
     if stated != FORMAT:
-        raise ArtefactError(f"the model in {folder} has format {stated}; this version reads format {FORMAT}")
+        raise ArtefactError(
+            f"the model in {folder} has format {stated}; this version reads format {FORMAT}: fit it again"
+        )
     files = {}
     for name, sha256 in listed.items():
         path = folder / name

@@ -24,6 +24,7 @@ from features.tables import read_table
 from features.trainable import check_trainable
 from models.candidates import AVERAGE, CANDIDATES
 from models.registry import load_located, locate
+from models.storage import FORMAT
 from training.diagnostics.implausible import find_implausible
 from training.diagnostics.printing import print_findings
 from training.diagnostics.run import check_findings, check_names, diagnose
@@ -163,7 +164,7 @@ def run_score(
 
 
 def fit_key(cohort: Cohort, seed: int, candidate: str | None) -> str:
-    """Digest of everything that a fit's result follows from.
+    """Digest of everything that a fit's result follows from, and of how it is written.
 
     Parameters
     ----------
@@ -177,7 +178,7 @@ def fit_key(cohort: Cohort, seed: int, candidate: str | None) -> str:
         Hexadecimal.
     """
     code = importlib.metadata.version("treatment-response")
-    return hashlib.sha256(f"{data_digest(cohort)} {seed} {candidate} {code}".encode()).hexdigest()
+    return hashlib.sha256(f"{data_digest(cohort)} {seed} {candidate} {code} {FORMAT}".encode()).hexdigest()
 
 
 def out_of_fold_table(fit: Fit) -> pd.DataFrame:
