@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from features.errors import RegistryError, UserError
+from features.errors import ArtefactError, RegistryError, UserError
 from models.registry import connect, load_located, locate
 from models.response_model import OUTCOMES
 
@@ -106,7 +106,14 @@ def read_champion(version: Version) -> Version | None:
         raise RegistryError(f"the registry does not say which version of {name} is champion") from exc
     if str(aliases.get(_CHAMPION, version.located.version)) == version.located.version:
         return None
-    return _read(locate(f"models:/{name}@{_CHAMPION}"), client)
+    champion = locate(f"models:/{name}@{_CHAMPION}")
+    try:
+        return _read(champion, client)
+    except ArtefactError as exc:
+        raise ArtefactError(
+            f"version {champion.version} of {name} is @{_CHAMPION} and cannot be read, so nothing can be "
+            f"compared with it: {exc}. No service can load it either; take the alias from it in MLflow"
+        ) from exc
 
 
 def _read(located: Located, client: MlflowClient) -> Version:

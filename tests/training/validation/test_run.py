@@ -13,7 +13,8 @@ import pytest
 
 from features.cohort import Cohort, make_cohort
 from features.cohort_file import parse_cohort_file
-from features.errors import RegistryError, UserError
+from features.errors import ArtefactError, RegistryError, UserError
+from models.registry import locate
 from models.response_model import OUTCOMES
 from tests.features.files import COHORT
 from tests.models.small import make_trial
@@ -207,6 +208,24 @@ def test_a_champion_is_compared_on_the_same_patients(
     itself = validate_version("models:/small/2", cohort)
     assert itself.model["champion"] == ""
     assert not itself.outcomes["response"].champion
+
+
+def test_a_champion_that_cannot_be_read_is_named(
+    store: FittedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(store.uri.removeprefix("sqlite:///"), tmp_path / "mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    result = call(
+        "fit", "--cohort", store.folder / "cohort.toml", "--data", store.folder / "cohort.csv",
+        "--candidate", "prevalence", "--seed", 3,
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    promote("small", "2")
+    (locate("models:/small/2").folder / "manifest.json").write_text('{"format": 3, "files": {}}')
+    with pytest.raises(
+        ArtefactError, match=r"version 2 of small is @champion and cannot be read.* take the alias"
+    ):
+        validate_version("models:/small/1", _own_cohort(store.uri))
 
 
 def test_a_folder_is_refused(store: FittedStore) -> None:
