@@ -25,12 +25,15 @@ __all__ = [
     "SignedRecord",
     "read_record",
     "sign",
+    "state_champion",
     "verify_record",
     "write_record",
 ]
 
-FORMAT: Final = "treatment-response-validation-1"
-"""First value of a record: a text that the same key signed for another purpose is no record."""
+FORMAT: Final = "treatment-response-validation-2"
+"""First value of a record: a text that the same key signed for another purpose is no record. The number rises
+when a record comes to say more that has to be known before it is believed: since 2, whom its version was
+compared with."""
 RECORD_FILE: Final = "record.json"
 """Name of the record beside the files of a model in a folder."""
 LOCAL: Final = "local"
@@ -56,14 +59,30 @@ class SignedRecord:
     key_id: str
 
 
+def state_champion(version: str, digest: str) -> dict[str, str]:
+    """Name the champion that a version was compared with, as the `champion` of its record.
+
+    Parameters
+    ----------
+    version : str
+    digest : str
+        Of its files.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    return {"version": version, "artefact_digest": digest}
+
+
 def sign(values: Mapping[str, Any], key: Path) -> SignedRecord:
     """Write values as a record and sign it.
 
     Parameters
     ----------
     values : mapping of str to Any
-        `name`, `version`, `artefact_digest`, `passed`, `gates` and whatever else is to be vouched for; all
-        that JSON can write.
+        `name`, `version`, `artefact_digest`, `champion` (`state_champion`, or None), `passed`, `gates` and
+        whatever else is to be vouched for; all that JSON can write.
     key : Path
         Private key.
 
@@ -201,7 +220,9 @@ def _read_signed(record: SignedRecord, trusted: Path, whose: str) -> dict[str, A
     except ValueError as exc:
         raise RecordError(f"the validation record of {whose} is signed, but is no JSON") from exc
     if not isinstance(values, dict) or values.get("format") != FORMAT:
-        raise RecordError(f"the validation record of {whose} is not of the format {FORMAT}")
+        raise RecordError(
+            f"the validation record of {whose} is not of the format {FORMAT}: validate it again"
+        )
     return values
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "connect",
     "load_located",
     "locate",
+    "record_of",
     "tracking_uri",
 ]
 
@@ -150,10 +151,27 @@ def locate(uri: str, *, known: Located | None = None, into: Path | None = None) 
     digest = found.tags.get(DIGEST_TAG)
     if not digest:
         raise ArtefactError(f"version {found.version} of {name} has no recorded digest; fit it again")
-    version, record = str(found.version), _record_of(found.tags)
+    version, record = str(found.version), record_of(found.tags)
     if known is not None and known == Located(name, version, known.folder, digest, record):
         return known
     return Located(name, version, _download(name, version, into), digest, record)
+
+
+def record_of(tags: Mapping[str, str]) -> SignedRecord | None:
+    """Give the record in the tags of a version, not yet verified; None without one.
+
+    Parameters
+    ----------
+    tags : mapping of str to str
+
+    Returns
+    -------
+    SignedRecord or None
+    """
+    if not any(tag in tags for tag in RECORD_TAGS.values()):
+        return None
+    # A part that is missing is empty, which no signature fits.
+    return SignedRecord(**{name: tags.get(tag, "") for name, tag in RECORD_TAGS.items()})
 
 
 def load_located(located: Located) -> CareModel:
@@ -175,13 +193,6 @@ def load_located(located: Located) -> CareModel:
     from models.storage import load_model
 
     return load_model(located.folder, located.digest)
-
-
-def _record_of(tags: Mapping[str, str]) -> SignedRecord | None:
-    if not any(tag in tags for tag in RECORD_TAGS.values()):
-        return None
-    # A part that is missing is empty, which no signature fits.
-    return SignedRecord(**{name: tags.get(tag, "") for name, tag in RECORD_TAGS.items()})
 
 
 def _download(name: str, version: str, into: Path | None) -> Path:

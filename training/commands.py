@@ -160,10 +160,12 @@ def validate(
 @app.command()
 def promote(model: ModelOption) -> None:
     """Move @champion to a version whose signed record says that exactly its files passed their gates."""
-    from training.gates.run import run_promote
+    from training.gates.promotion import run_promote
 
-    located = run_promote(model)
-    typer.echo(f"version {located.version} of {located.name} is champion")
+    done = run_promote(model)
+    typer.echo(f"version {done.version} of {done.name} is champion")
+    if done.back_from:
+        typer.echo(f"a way back: the record of version {done.back_from} names it as the one it replaced")
 
 
 @app.command()

@@ -23,12 +23,11 @@ from features.cohort import load_cohort
 from features.cohort_file import load_cohort_file
 from features.errors import RecordError, UserError
 from features.simulation import simulate
-from models.keys import trusted_keys
-from models.record import verify_record
 from models.registry import connect, locate, tracking_uri
 from training.demo_plans import print_plans
 from training.files import write_table
-from training.gates.run import run_promote, run_validate
+from training.gates.promotion import check_promotion, run_promote
+from training.gates.run import run_validate
 from training.report.run import run_report
 from training.run import fit_key, run_fit
 from training.tracking import FIT_KEY_TAG
@@ -183,16 +182,9 @@ def _tell(value: float | str | bool | None) -> str:
 
 
 def _is_accepted(model: str) -> bool:
-    """Whether a trusted key has signed that this version passed."""
-    located = locate(model)
+    """Whether this version may become champion without being validated again."""
     try:
-        verify_record(
-            located.record,
-            trusted=trusted_keys(),
-            name=located.name,
-            version=located.version,
-            digest=located.digest,
-        )
+        check_promotion(locate(model))
     except RecordError:
         return False
     return True

@@ -35,6 +35,7 @@ def _sign(keys: Path, name: str, version: str, digest: str, passed: bool) -> Sig
         "name": name,
         "version": version,
         "artefact_digest": digest,
+        "champion": None,
         "passed": passed,
         "gates": [
             {

@@ -24,7 +24,14 @@ GATES = [
     {"name": "slope", "outcome": "response", "verdict": "pass", "ok": True},
     {"name": "digest", "verdict": "too little data to say", "ok": False},
 ]
-VALUES = {"name": "small", "version": "3", "artefact_digest": DIGEST, "passed": True, "gates": []}
+VALUES: dict[str, Any] = {
+    "name": "small",
+    "version": "3",
+    "artefact_digest": DIGEST,
+    "champion": None,
+    "passed": True,
+    "gates": [],
+}
 
 
 @pytest.fixture
@@ -119,8 +126,9 @@ def test_a_folder_is_known_by_its_digest_alone(keys: Path) -> None:
 
 def test_what_the_same_key_signed_for_another_purpose_is_no_record(keys: Path) -> None:
     # `sign` writes the format; a caller can only replace it by another one.
-    with pytest.raises(RecordError, match=f"is not of the format {FORMAT}"):
-        verify(make(keys, format="invoice-1"), keys)
+    for other in ("invoice-1", "treatment-response-validation-1"):
+        with pytest.raises(RecordError, match=f"is not of the format {FORMAT}: validate it again"):
+            verify(make(keys, format=other), keys)
 
 
 def test_a_private_key_is_for_its_owner_only_and_never_replaced(keys: Path) -> None:

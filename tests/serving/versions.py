@@ -83,6 +83,7 @@ class Keys:
             "name": NAME,
             "version": version,
             "artefact_digest": "0" * 64 if flaw == "other files" else digest,
+            "champion": None,
             "passed": passed,
             "gates": [gate],
         }

@@ -11,7 +11,7 @@ from training.bootstrap import Estimate
 from training.gates.gate import Gate, Gates
 
 if TYPE_CHECKING:
-    from training.validation.results import OutcomeValidation, Validation
+    from training.validation.results import Comparison, OutcomeValidation, Validation
 
 __all__ = ["FAILS", "PASSES", "TOO_LITTLE", "Judged", "Verdict", "judge", "passed"]
 
@@ -44,6 +44,8 @@ class Judged:
         where the gate says so.
     reason : str
         One sentence.
+    where : str
+        What the figure is of, if not of all patients of the first design: a threshold, who was compared.
     """
 
     gate: Gate
@@ -54,16 +56,18 @@ class Judged:
     verdict: Verdict
     accepted: bool
     reason: str
+    where: str = ""
 
 
 class _Target(NamedTuple):
-    """A figure that a gate is about; without an estimate, `reason` says why there is none."""
+    """A figure that a gate is about; without one, `reason` says why."""
 
     whom: str
     estimate: Estimate
     rarer: int | None
     reason: str = ""
     absent: bool = False
+    where: str = ""
 
 
 def judge(validation: Validation, gates: Gates) -> tuple[Judged, ...]:
@@ -105,7 +109,7 @@ def _judge(validation: Validation, gate: Gate) -> Iterator[Judged]:
             missing = _Target(gate.population, _NOTHING, None, f"{name} was not validated")
             yield _hold(gate, name, missing)
             continue
-        for target in _targets(gate, outcome):
+        for target in _targets(gate, outcome, validation.model["champion"]):
             yield _hold(gate, name, target)
 
 
@@ -124,18 +128,21 @@ def _hold(gate: Gate, outcome: str, target: _Target) -> Judged:
         return Judged(gate, outcome, target.whom, estimate, None, TOO_LITTLE, gate.absent_passes, reason)
     verdict, reason = _verdict(gate, target)
     accepted = verdict == PASSES or (verdict == TOO_LITTLE and gate.too_little_passes)
-    return Judged(gate, outcome, target.whom, estimate, target.rarer, verdict, accepted, reason)
+    return Judged(gate, outcome, target.whom, estimate, target.rarer, verdict, accepted, reason, target.where)
 
 
 def _verdict(gate: Gate, target: _Target) -> tuple[Verdict, str]:
     estimate = target.estimate
-    judged = _end(gate, estimate)
-    if math.isnan(judged) or math.isnan(estimate.value):
-        return TOO_LITTLE, target.reason or f"{gate.metric} is not defined here"
+    where = target.where and f" {target.where}"
+    if math.isnan(estimate.value):
+        return TOO_LITTLE, target.reason or f"{gate.metric} is not defined{where or ' here'}"
     if target.rarer is not None and target.rarer < gate.minimum_events:
         return TOO_LITTLE, f"{target.rarer} in the rarer class; {gate.minimum_events} are needed"
-    at = f"{gate.metric} {estimate}{target.reason and ' ' + target.reason}"
-    if gate.keeps(judged):
+    at = f"{gate.metric} {estimate}{where}"
+    if math.isnan(estimate.low) or math.isnan(estimate.high):
+        # An estimate of which nobody knows how far it may be off shows nothing, whichever end is judged.
+        return TOO_LITTLE, f"{at}: its interval is not defined"
+    if gate.keeps(_end(gate, estimate)):
         return PASSES, f"{at}: {gate.describe()}"
     best = estimate.high if gate.bound == "at_least" else estimate.low
     if gate.keeps(best):
@@ -143,7 +150,7 @@ def _verdict(gate: Gate, target: _Target) -> tuple[Verdict, str]:
     return FAILS, f"{at}: not {gate.describe()}"
 
 
-def _targets(gate: Gate, outcome: OutcomeValidation) -> Iterator[_Target]:
+def _targets(gate: Gate, outcome: OutcomeValidation, champion: str) -> Iterator[_Target]:
     first = outcome.designs[0]
     rarer = min(first.events, first.patients - first.events)
     if gate.population == "subgroups":
@@ -151,9 +158,7 @@ def _targets(gate: Gate, outcome: OutcomeValidation) -> Iterator[_Target]:
     elif gate.population == "new_unit":
         yield _new_unit(gate, outcome)
     elif gate.population == "champion":
-        absent = not outcome.champion
-        found = outcome.champion.get(gate.metric, _NOTHING)
-        yield _Target("against the champion", found, rarer, "no other champion" if absent else "", absent)
+        yield _against_champion(gate, outcome.champion, champion)
     elif gate.metric == "net_benefit_gain":
         yield _worst_gain(gate, outcome, rarer)
     elif gate.metric == "coverage":
@@ -186,12 +191,24 @@ def _new_unit(gate: Gate, outcome: OutcomeValidation) -> _Target:
     return _Target("a new site", _NOTHING, None, why, absent=tried is None)
 
 
+def _against_champion(gate: Gate, found: Comparison | None, version: str) -> _Target:
+    """Only without another champion was nothing to be measured."""
+    whom = "against the champion"
+    if not version:
+        return _Target(whom, _NOTHING, None, "no other champion", absent=True)
+    if found is None:
+        return _Target(whom, _NOTHING, None, f"no comparison with version {version} was made")
+    rarer = min(found.events, found.patients - found.events)
+    where = f"in {found.patients} patients, {found.events} with the outcome"
+    return _Target(whom, found.metrics.get(gate.metric, _NOTHING), rarer, found.problem, where=where)
+
+
 def _worst_gain(gate: Gate, outcome: OutcomeValidation, rarer: int) -> _Target:
     """Threshold of the clinical range at which the verdict is worst, and then the judged end lowest."""
     low, high = outcome.thresholds
     gain = outcome.net_benefit["gain"]
     points = [
-        _Target("all", Estimate(*values), rarer, f"at the threshold {at:.3g}")
+        _Target("all", Estimate(*values), rarer, where=f"at the threshold {at:.3g}")
         for at, *values in zip(gain.at, gain.value, gain.low, gain.high, strict=True)
         if low <= at <= high
     ]

@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from models.record import state_champion
 from training.files import finite
 from training.gates.judge import FAILS, PASSES, passed
 
@@ -108,12 +109,14 @@ def record_values(
     dict
     """
     model = validation.model
+    rival = state_champion(model["champion"], model["champion_digest"]) if model["champion"] else None
     return {
         "name": model["name"],
         "version": model["version"],
         "artefact_digest": model["artefact_digest"],
         "data_digest": validation.data_digest,
         "same_data": validation.same_data,
+        "champion": rival,
         "passed": passed(judged),
         "gates": [_short(one) for one in worst_of_each(judged)],
         "gates_digest": gates.digest,
@@ -158,13 +161,14 @@ def _values(one: Judged) -> dict[str, Any]:
         "low": one.estimate.low,
         "high": one.estimate.high,
         "rarer": one.rarer,
+        "where": one.where,
         "bound": one.gate.describe(),
     }
 
 
 def _short(one: Judged) -> dict[str, Any]:
     """Leave out what is empty, and round figures to what matters."""
-    values = {key: value for key, value in _values(one).items() if key not in ("metric", "rarer")}
+    values = {key: value for key, value in _values(one).items() if key not in ("metric", "rarer", "where")}
     return {key: _rounded(value) for key, value in values.items() if value != "" and not _undefined(value)}
 
 

@@ -85,7 +85,9 @@ def _bound(one: Judged) -> str:
 def _figure(one: Judged) -> str:
     if one.gate.population == "check" and one.verdict == PASSES:
         return "it is so"  # the evidence, a sentence, is in gates.json
-    return escape(one.reason) if math.isnan(one.estimate.value) else str(one.estimate)
+    if math.isnan(one.estimate.value):
+        return escape(one.reason)
+    return " ".join(filter(None, [str(one.estimate), one.where]))
 
 
 def _verdict(one: Judged) -> Text:

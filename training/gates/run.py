@@ -1,4 +1,4 @@
-"""The commands `validate` and `promote` with their side effects: files, the run, the signed record."""
+"""The command `validate` with its side effects: files, the run, the signed record."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from rich.console import Console
 from features.cohort import load_cohort
 from features.cohort_file import load_cohort_file
 from features.errors import RecordError, UserError
-from models.keys import read_private, signing_key, trusted_keys
-from models.record import LOCAL, RECORD_FILE, sign, verify_record, write_record
-from models.registry import RECORD_TAGS, connect, load_located, locate
+from models.keys import read_private, signing_key
+from models.record import RECORD_FILE, sign, write_record
+from models.registry import RECORD_TAGS, connect
 from training.files import write_text
 from training.gates.judge import judge, passed
 from training.gates.outputs import judged_values, junit_xml, record_values
 from training.gates.parser import load_gates
 from training.gates.printing import print_judged
+from training.gates.promotion import locate_version
 from training.run import show_progress
-from training.tracking import promote
 from training.validation.printing import print_designs
 from training.validation.results import to_plain
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from training.gates.judge import Judged
     from training.validation.results import Validation
 
-__all__ = ["ARTIFACTS", "publish", "run_promote", "run_validate"]
+__all__ = ["ARTIFACTS", "publish", "run_validate"]
 
 ARTIFACTS: Final = "validation"
 """Folder of the version's run that holds what was found."""
@@ -81,7 +81,7 @@ def run_validate(
     gates = load_gates(gates_path)
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; name a folder")
-    located = _locate_version(model)
+    located = locate_version(model)
     cohort = load_cohort(load_cohort_file(cohort_path), data, query)
     key = signing_key()
     read_private(key)  # found out now, not after the work
@@ -147,49 +147,6 @@ def publish(
     write_record(record, out)  # for a copy of the files in a folder, beside which it then stands
     _log(located, record, out)
     return record
-
-
-def run_promote(model: str) -> Located:
-    """Move `@champion` to a version, if a trusted key vouches that exactly its files passed.
-
-    Parameters
-    ----------
-    model : str
-        See `models.registry.locate`.
-
-    Returns
-    -------
-    Located
-
-    Raises
-    ------
-    ArtefactError
-        If its files are not what was registered.
-    RecordError
-        If its record is missing, failed, forged or for other files.
-    UserError
-        If it is a folder.
-    """
-    located = _locate_version(model)
-    load_located(located)
-    verify_record(
-        located.record,
-        trusted=trusted_keys(),
-        name=located.name,
-        version=located.version,
-        digest=located.digest,
-    )
-    promote(located.name, located.version)
-    return located
-
-
-def _locate_version(model: str) -> Located:
-    located = locate(model)
-    if located.version == LOCAL:
-        raise UserError(
-            f"{model} is a folder; write models:/NAME/VERSION: only a registered version can become champion"
-        )
-    return located
 
 
 def _log(located: Located, record: SignedRecord, out: Path) -> None:

@@ -112,7 +112,7 @@ def _show(outcome: str, found: Plain) -> Performance:
         _say_missing(found["missing_endpoints"]),
         _show_instability(outcome, found["instability"]),
         _show_learning(outcome, found["learning"]),
-        _tabulate_champion(outcome, found["champion"]),
+        _tabulate_champion(outcome, (found["champion"] or {}).get("metrics", {})),
         say(found["coverage"]) if found["coverage"] else "",
     )
 

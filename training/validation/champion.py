@@ -11,10 +11,13 @@ import numpy as np
 from joblib import delayed
 
 from features.encoding import column_names
+from features.errors import TrainingDataError
 from models.response_model import OUTCOMES
 from training.bootstrap import draw_metrics
 from training.patients import Patients
 from training.validation.refits import Refit, Work, candidates_of, do_work, refit
+from training.validation.results import Comparison
+from training.validation.units import FEWEST_OF_CLASS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from features.cohort import Cohort
     from features.cohort_file import CohortFile
     from models.care_model import CareModel
-    from training.bootstrap import Estimate
+    from models.response_model import ResponseModel
     from training.folds import Split
     from training.metrics import Predicted
 
@@ -73,7 +76,7 @@ def compare_with_champion(
     weights: NDArray[np.float64],
     splits: Sequence[Sequence[Split]] | None = None,
     seed: int = 0,
-) -> Mapping[str, Mapping[str, Estimate]]:
+) -> Mapping[str, Comparison]:
     """Subtract the champion's figures from the version's, paired.
 
     On other data than the version was learned from (external) the champion answers as it stands. On the data
@@ -96,15 +99,10 @@ def compare_with_champion(
 
     Returns
     -------
-    mapping of str to mapping of str to Estimate
-        By outcome and figure: version minus champion, with the 95 % interval of the paired difference.
-        Patients whom the champion would refuse are left out of both; empty if that leaves nobody, or a
-        single class. Skill of both is counted from the version's floor.
-
-    Raises
-    ------
-    TrainingDataError
-        If the champion's procedure cannot be carried out on these folds.
+    mapping of str to Comparison
+        By outcome. Patients whom the champion would refuse are left out of both; without figures, and with
+        the reason, if those who are left cannot be compared. Skill of both is counted from the version's
+        floor.
     """
     answers = do_work(plan_champion(cohort, champion, splits, seed))
     return subtract_champion(cohort, challenger, answers, weights)
@@ -112,7 +110,7 @@ def compare_with_champion(
 
 def plan_champion(
     cohort: Cohort, champion: CareModel, splits: Sequence[Sequence[Split]] | None, seed: int
-) -> Work[Mapping[str, list[Answers]]]:
+) -> Work[Mapping[str, list[Answers]] | str]:
     """Make the jobs that give the champion's probabilities; none for external data.
 
     Parameters
@@ -123,37 +121,58 @@ def plan_champion(
     Returns
     -------
     Work
-        Its result: by outcome, the answers of each repeat.
+        Its result: by outcome, the answers of each repeat; or a sentence that says why there are none.
     """
     model = champion.baseline
     seen = see_as(cohort, model.cohort_file)
+    if not seen.usable.any():
+        return Work([], lambda _: "the champion would refuse every patient of this cohort")
     if splits is None:
-        answers = {name: np.full(len(seen.rows), np.nan) for name in OUTCOMES}
-        inputs = model.inputs(seen.rows[seen.usable])
-        for name, p in answers.items():
-            p[seen.usable] = model.outcomes[name].probability(inputs)
-        alone = np.zeros(len(seen.rows), dtype=np.intp)
-        return Work([], lambda _: {name: [Answers(p, alone)] for name, p in answers.items()})
+        answers = _ask(model, seen)
+        return Work([], lambda _: answers)
+    return _plan_procedure(cohort, model, seen, splits, seed)
+
+
+def _ask(model: ResponseModel, seen: Seen) -> dict[str, list[Answers]]:
+    """Let the champion answer as it stands."""
+    inputs = model.inputs(seen.rows[seen.usable])
+    alone = np.zeros(len(seen.rows), dtype=np.intp)
+    answers = {}
+    for name in OUTCOMES:
+        p = np.full(len(seen.rows), np.nan)
+        p[seen.usable] = model.outcomes[name].probability(inputs)
+        answers[name] = [Answers(p, alone)]
+    return answers
+
+
+def _plan_procedure(
+    cohort: Cohort, model: ResponseModel, seen: Seen, splits: Sequence[Sequence[Split]], seed: int
+) -> Work[Mapping[str, list[Answers]] | str]:
+    """Carry the champion's procedure out on the version's folds."""
     patients = replace(Patients.from_cohort(cohort), cohort_file=model.cohort_file, rows=seen.rows)
     usable = np.flatnonzero(seen.usable)
     tasks = [
         (repeat, fold, np.intersect1d(train, usable), np.intersect1d(test, usable))
         for repeat, folds in enumerate(splits)
         for fold, (train, test) in enumerate(folds)
+        if np.isin(test, usable).any()
     ]
     candidates = candidates_of(model)
     jobs = [
         # The seeds of `training.cross_validation`: a version that is the champion does not differ from it.
-        delayed(refit)(patients, train, test, candidates, seed + 1000 * (repeat + 1) + fold)
+        delayed(_try_refit)(patients, train, test, candidates, seed + 1000 * (repeat + 1) + fold)
         for repeat, fold, train, test in tasks
     ]
 
-    def finish(found: Sequence[Refit]) -> Mapping[str, list[Answers]]:
+    def finish(found: Sequence[Refit | str]) -> Mapping[str, list[Answers]] | str:
+        if problem := next((one for one in found if isinstance(one, str)), ""):
+            return f"the champion's procedure cannot learn from the patients it would not refuse: {problem}"
+        fits = [one for one in found if isinstance(one, Refit)]
         result: dict[str, list[Answers]] = {name: [] for name in OUTCOMES}
         for number, name in product(range(len(splits)), OUTCOMES):
             p, of_fold = np.full(len(seen.rows), np.nan), np.zeros(len(seen.rows), dtype=np.intp)
             parameters = []
-            for (repeat, fold, _, test), answered in zip(tasks, found, strict=True):
+            for (repeat, fold, _, test), answered in zip(tasks, fits, strict=True):
                 if repeat == number:
                     p[test], of_fold[test] = answered.probability[name], fold
                     parameters.append(answered.parameters[name])
@@ -163,45 +182,73 @@ def plan_champion(
     return Work(jobs, finish)
 
 
+def _try_refit(
+    patients: Patients,
+    learn: NDArray[np.intp],
+    asked: NDArray[np.intp],
+    candidates: Mapping[str, str],
+    seed: int,
+) -> Refit | str:
+    try:
+        return refit(patients, learn, asked, candidates, seed)
+    except TrainingDataError as exc:
+        return str(exc)
+
+
 def subtract_champion(
     cohort: Cohort,
     challenger: Repeats,
-    answers: Mapping[str, list[Answers]],
+    answers: Mapping[str, list[Answers]] | str,
     weights: NDArray[np.float64],
-) -> dict[str, dict[str, Estimate]]:
+) -> dict[str, Comparison]:
     """Subtract the champion's figures, made of its answers, from the version's.
 
     Parameters
     ----------
     cohort, challenger, weights
         As of `compare_with_champion`.
-    answers : mapping of str to list of Answers
+    answers : mapping of str to list of Answers, or str
         From `plan_champion`.
 
     Returns
     -------
-    dict of str to dict of str to Estimate
+    dict of str to Comparison
         See `compare_with_champion`.
     """
-    found: dict[str, dict[str, Estimate]] = {name: {} for name in challenger}
-    for name, repeats in challenger.items():
-        known = np.flatnonzero(~np.isnan(cohort.response if name == "response" else cohort.remission))
-        # One answer, of the champion as it stands, is held against every repeat.
-        each = answers[name] * (len(repeats) if len(answers[name]) == 1 else 1)
-        both = np.flatnonzero(~np.isnan([one.p[known] for one in each]).any(axis=0))
-        if len(np.unique(repeats[0].y[both])) < 2:  # nobody, or one class only
-            continue
-        ours = [data.take(both) for data in repeats]
-        other = [
-            replace(
-                data, p=one.p[known[both]], fold=one.fold[known[both]], parameters=one.parameters, folds=None
-            )
-            for data, one in zip(ours, each, strict=True)
-        ]
-        before = draw_metrics(other, weights[:, both])
-        now = draw_metrics(ours, weights[:, both])
-        found[name] = {metric: drawn.minus(before[metric]).estimate() for metric, drawn in now.items()}
-    return found
+    if isinstance(answers, str):
+        return {name: Comparison(0, 0, {}, answers) for name in challenger}
+    observed = {"response": cohort.response, "remission": cohort.remission}
+    return {
+        name: _subtract(repeats, answers[name], np.flatnonzero(~np.isnan(observed[name])), weights)
+        for name, repeats in challenger.items()
+    }
+
+
+def _subtract(
+    repeats: list[Predicted],
+    answers: list[Answers],
+    known: NDArray[np.intp],
+    weights: NDArray[np.float64],
+) -> Comparison:
+    # One answer, of the champion as it stands, is held against every repeat.
+    each = answers * (len(repeats) if len(answers) == 1 else 1)
+    both = np.flatnonzero(~np.isnan([one.p[known] for one in each]).any(axis=0))
+    patients, events = len(both), int(repeats[0].y[both].sum())
+    if min(events, patients - events) < FEWEST_OF_CLASS:
+        reason = (
+            f"of {patients} patients whom the champion would not refuse {events} have the outcome; "
+            f"{FEWEST_OF_CLASS} with it and {FEWEST_OF_CLASS} without are needed"
+        )
+        return Comparison(patients, events, {}, reason)
+    ours = [data.take(both) for data in repeats]
+    other = [
+        replace(data, p=one.p[known[both]], fold=one.fold[known[both]], parameters=one.parameters, folds=None)
+        for data, one in zip(ours, each, strict=True)
+    ]
+    before = draw_metrics(other, weights[:, both])
+    now = draw_metrics(ours, weights[:, both])
+    metrics = {metric: drawn.minus(before[metric]).estimate() for metric, drawn in now.items()}
+    return Comparison(patients, events, metrics)
 
 
 def see_as(cohort: Cohort, file: CohortFile) -> Seen:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FORMAT",
     "Bounds",
+    "Comparison",
     "Curve",
     "Design",
     "Instability",
@@ -28,7 +29,7 @@ __all__ = [
     "to_plain",
 ]
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the layout of `validation.json`."""
 
 
@@ -216,6 +217,27 @@ class LearningPoint:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """A version beside the champion, on the patients whom both predict.
+
+    Parameters
+    ----------
+    patients, events : int
+        With an endpoint, of those compared.
+    metrics : mapping of str to Estimate
+        Figure of this version minus the champion's, intervals of the paired difference; empty if nothing
+        could be compared.
+    problem : str
+        Why nothing could be compared; empty otherwise.
+    """
+
+    patients: int
+    events: int
+    metrics: Mapping[str, Estimate]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
 class OutcomeValidation:
     """Everything about one outcome.
 
@@ -241,9 +263,8 @@ class OutcomeValidation:
         None if none is missing.
     instability : Instability or None
     learning : tuple of LearningPoint
-    champion : mapping of str to Estimate
-        Figure of this version minus the champion's, on the same patients, intervals of the paired difference;
-        empty without a champion.
+    champion : Comparison or None
+        None without another champion.
     landmarks : tuple of Design
         Of each later landmark of the version, which is its `key`, in the order of the course; without figures
         where it could not be measured, as `how` says.
@@ -260,7 +281,7 @@ class OutcomeValidation:
     missing_endpoints: MissingEndpoints | None = None
     instability: Instability | None = None
     learning: tuple[LearningPoint, ...] = ()
-    champion: Mapping[str, Estimate] = field(default_factory=dict)
+    champion: Comparison | None = None
     landmarks: tuple[Design, ...] = ()
 
 
@@ -271,7 +292,8 @@ class Validation:
     Parameters
     ----------
     model : mapping of str to str
-        `name`, `version`, `artefact_digest`, `champion` (its version, or empty).
+        `name`, `version`, `artefact_digest`, `champion` and `champion_digest` (version and artefact digest of
+        the other champion that it was compared with; empty without one).
     cohort : mapping of str to Any
         `name`, `title`, `provenance`, `flow` (`features.cohort.PatientFlow` as values).
     data_digest : str

@@ -43,10 +43,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.cohort import Cohort
-    from training.bootstrap import Estimate
     from training.validation.champion import Answers
     from training.validation.held_out import HeldOut
-    from training.validation.results import Design, Instability, LearningPoint
+    from training.validation.results import Comparison, Design, Instability, LearningPoint
 
 __all__ = ["THRESHOLDS", "validate_version"]
 
@@ -85,7 +84,7 @@ class _Found:
 
     designs: Mapping[str, tuple[Design, ...]]
     first: Mapping[str, FirstDesign]
-    champion: Mapping[str, Mapping[str, Estimate]]
+    champion: Mapping[str, Comparison]
     instability: Mapping[str, Instability]
     learning: Mapping[str, tuple[LearningPoint, ...]]
     landmarks: Mapping[str, tuple[Design, ...]]
@@ -141,6 +140,7 @@ def validate_version(
             "version": version.located.version,
             "artefact_digest": version.located.digest,
             "champion": "" if champion is None else champion.located.version,
+            "champion_digest": "" if champion is None else champion.located.digest,
         },
         cohort={
             "name": cohort.file.name,
@@ -220,7 +220,7 @@ def _validate_artefact(task: _Task, pool: Pool) -> _Found:
 
 
 def _plan_rest(
-    task: _Task, table: pd.DataFrame, champion: Mapping[str, list[Answers]] | None
+    task: _Task, table: pd.DataFrame, champion: Mapping[str, list[Answers]] | str | None
 ) -> dict[str, Work[Any]]:
     """Comparison with the champion, and what is told of the first design's predictions of each outcome."""
     tables = {name: table[table["outcome"] == name] for name in OUTCOMES}
@@ -262,7 +262,7 @@ def _assemble(name: str, version: Version, found: _Found) -> OutcomeValidation:
         missing_endpoints=first.missing_endpoints,
         instability=found.instability.get(name),
         learning=found.learning.get(name, ()),
-        champion=found.champion.get(name, {}),
+        champion=found.champion.get(name),
         landmarks=found.landmarks[name],
     )
 

@@ -6,134 +6,53 @@ data, where the version itself is judged; faults of the version's making are sho
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 from xml.etree import ElementTree
 
-import mlflow
 import numpy as np
-import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
 from models.calibration import Recalibration
-from models.care_model import CareModel
-from models.keys import SIGNING_KEY, TRUSTED_KEYS, make_key
+from models.keys import make_key
 from models.record import sign
-from models.registry import DIGEST_TAG, FOLDER, connect, load_located, locate
+from models.registry import load_located, locate
 from models.response_model import OutcomeModel, ResponseModel
-from models.storage import save_model
-from tests.features.files import COHORT
 from tests.models.records import store_on_version
-from tests.models.small import make_trial
-from tests.training.commands import Result, call
+from tests.training.commands import call
+from tests.training.gates.place import (
+    FILE,
+    NAME,
+    Place,
+    fit,
+    make_table,
+    register,
+    response_of,
+    stopped_by,
+    validate,
+    verdicts,
+    with_response,
+)
 
 pytestmark = pytest.mark.slow
 
-NAME = "small"
-# Without durability: tests move outcomes from patient to patient, and relapses would not follow.
-_DURABILITY = re.compile(r"\[durability\].*?\n\n", re.DOTALL)
-_SEX = 'levels = ["female", "male", "none"]'
-FILE = _DURABILITY.sub("", COHORT).replace(_SEX, f"{_SEX}\nsubgroup = true")
-
-
-class Place(NamedTuple):
-    """A store with one good version, fitted on `own.csv`; `fresh.csv` holds patients it has not seen."""
-
-    folder: Path
-    version: str
-
-    @property
-    def uri(self) -> str:
-        return f"models:/{NAME}/{self.version}"
-
-
-def make_table(seed: int) -> pd.DataFrame:
-    table = make_trial(900, seed, signal=1.3, sites=12).table
-    return table.drop(columns=["weeks", "relapsed", "maintenance"])
-
-
-def response_of(table: pd.DataFrame) -> pd.Series[bool]:
-    return pd.to_numeric(table["madrs_end"]) <= 0.5 * table["madrs_start"].astype(int)
-
-
-def with_response(table: pd.DataFrame, responds: pd.Series[bool]) -> pd.DataFrame:
-    """The same patients with another outcome; who has no endpoint keeps none."""
-    start = table["madrs_start"].astype(int)
-    end = np.where(responds, np.floor(start * 0.3), np.ceil(start * 0.8)).astype(int).astype("str")
-    return table.assign(madrs_end=np.where(table["madrs_end"] == "", "", end))
-
-
-def fit(folder: Path, data: str) -> str:
-    result = call(
-        "fit",
-        "--cohort",
-        folder / "cohort.toml",
-        "--data",
-        folder / data,
-        "--candidate",
-        "ridge",
-        "--seed",
-        4,
-    )
-    assert result.code == 0, result.err
-    found = re.search(r"Version (\d+) of", result.out)
-    assert found
-    return found.group(1)
-
-
-def validate(place: Place, uri: str, data: str) -> Result:
-    return call(
-        "validate", "--model", uri, "--cohort", place.folder / "cohort.toml", "--data", place.folder / data,
-        "--out", place.folder / "out",
-    )  # fmt: skip
-
-
-def stopped_by(place: Place) -> set[str]:
-    """Names of the gates that stop the version validated last, from the JSON that it left."""
-    values = json.loads((place.folder / "out" / "gates.json").read_text(encoding="utf-8"))
-    return {gate["name"] for gate in values["gates"] if not gate["ok"]}
-
-
-def register(model: CareModel, like: str, scratch: Path) -> str:
-    """Register a version whose files were swapped in, as whoever can write to the registry can."""
-    client, good = connect(), locate(f"models:/{NAME}/{like}")
-    copy = shutil.copytree(good.folder.parents[1], scratch / "logged")
-    shutil.rmtree(copy / "data" / FOLDER)
-    digest = save_model(model, copy / "data" / FOLDER)
-    run_id = str(client.get_model_version(NAME, like).run_id)
-    place = f"made-by-hand-{scratch.name}"
-    client.log_artifacts(run_id, str(copy), place)
-    source = f"{client.get_run(run_id).info.artifact_uri}/{place}"
-    return str(client.create_model_version(NAME, source, run_id, tags={DIGEST_TAG: digest}).version)
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    folder = tmp_path_factory.mktemp("gates")
-    make_table(1).to_csv(folder / "own.csv", index=False)
-    make_table(2).to_csv(folder / "fresh.csv", index=False)
-    (folder / "cohort.toml").write_text(FILE, encoding="utf-8")
-    key = make_key(folder / "keys")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'store' / 'mlflow.db'}")
-        patch.setenv(SIGNING_KEY, str(key))
-        patch.setenv(TRUSTED_KEYS, str(folder / "keys"))
-        yield Place(folder, fit(folder, "own.csv"))
-
 
 @pytest.fixture
-def client(place: Place) -> MlflowClient:
-    mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
-    return MlflowClient()
+def nobody(client: MlflowClient) -> Iterator[None]:
+    """No champion, before and after."""
+    remove_champion(client)
+    yield
+    remove_champion(client)
 
 
+def remove_champion(client: MlflowClient) -> None:
+    if "champion" in client.get_registered_model(NAME).aliases:
+        client.delete_registered_model_alias(NAME, "champion")
+
+
+@pytest.mark.usefixtures("nobody")
 def test_a_good_version_passes_and_becomes_champion(
     place: Place, client: MlflowClient, tmp_path: Path
 ) -> None:
@@ -200,6 +119,7 @@ def sharpen(model: ResponseModel) -> ResponseModel:
     return replace(model, outcomes={name: bold(outcome) for name, outcome in model.outcomes.items()})
 
 
+@pytest.mark.usefixtures("nobody")
 def test_a_version_worse_than_the_champion_is_stopped(place: Place, client: MlflowClient) -> None:
     rng, table = np.random.default_rng(0), make_table(1)
     # Two strong predictors tell nothing: it has skill, and less of it.
@@ -207,15 +127,10 @@ def test_a_version_worse_than_the_champion_is_stopped(place: Place, client: Mlfl
         table[name] = rng.permutation(table[name])
     table.to_csv(place.folder / "poor.csv", index=False)
     uri = f"models:/{NAME}/{fit(place.folder, 'poor.csv')}"
-    if "champion" in client.get_registered_model(NAME).aliases:
-        client.delete_registered_model_alias(NAME, "champion")
     validate(place, uri, "fresh.csv")
     alone = stopped_by(place)
     client.set_registered_model_alias(NAME, "champion", place.version)
-    try:
-        result = validate(place, uri, "fresh.csv")
-    finally:
-        client.delete_registered_model_alias(NAME, "champion")
+    result = validate(place, uri, "fresh.csv")
     assert result.code == 1
     # Nothing but the comparison has changed.
     assert stopped_by(place) - alone == {"champion"}
@@ -223,6 +138,59 @@ def test_a_version_worse_than_the_champion_is_stopped(place: Place, client: Mlfl
     promoted = call("promote", "--model", uri)
     assert promoted.code == 2
     assert "champion (response): fail" in promoted.err
+
+
+@pytest.mark.usefixtures("nobody")
+def test_promotion_asks_for_a_comparison_with_the_champion_that_is_replaced(place: Place) -> None:
+    first, second = place.version, fit(place.folder, "own.csv", seed=5)
+    for version in (first, second):
+        assert validate(place, f"models:/{NAME}/{version}", "fresh.csv").code == 0
+    assert call("promote", "--model", f"models:/{NAME}/{second}").code == 0
+    stale = call("promote", "--model", place.uri)
+    assert stale.code == 2
+    assert f"error: version {first} of small was compared with no champion;" in stale.err
+    assert f"the champion is now version {second} (files" in stale.err
+    assert "validate it again" in stale.err
+    # Compared now, on the data of the fit too: the other one learned from them.
+    assert validate(place, place.uri, "own.csv").code == 0
+    done = call("promote", "--model", place.uri)
+    assert (done.code, "way back" in done.out) == (0, False)
+    # The other one was never compared with it; but it was in use before.
+    back = call("promote", "--model", f"models:/{NAME}/{second}")
+    assert back.code == 0, back.err
+    assert f"a way back: the record of version {first} names it as the one it replaced" in back.out
+
+
+NEW_PLANS = 'gas = "A gas"\ndrip = "A drip"\nspray = "A spray"\n'
+
+
+@pytest.mark.usefixtures("nobody")
+def test_a_champion_who_knows_none_of_the_plans_is_no_reason_to_pass(
+    place: Place, client: MlflowClient
+) -> None:
+    (place.folder / "plans.toml").write_text(
+        FILE.replace('spray = "A spray"\n', NEW_PLANS),
+        encoding="utf-8",
+    )
+    for name, seed in (("new_plans.csv", 1), ("other_plans.csv", 2)):
+        table = make_table(seed)
+        table["plan"] = table["plan"].map({"pill": "gas", "spray": "drip"})
+        table.to_csv(place.folder / name, index=False)
+    uri = f"models:/{NAME}/{fit(place.folder, 'new_plans.csv', 'plans.toml')}"
+    alone = validate(place, uri, "other_plans.csv", "plans.toml")
+    assert alone.code == 0, alone.out + alone.err
+    client.set_registered_model_alias(NAME, "champion", place.version)
+    for data in ("new_plans.csv", "other_plans.csv"):
+        result = validate(place, uri, data, "plans.toml")
+        assert result.code == 1, result.err
+        assert stopped_by(place) == {"champion"}
+        found = [gate for gate in verdicts(place) if gate["name"] == "champion"]
+        assert {(gate["verdict"], gate["ok"], gate["reason"]) for gate in found} == {
+            ("too little data to say", False, "the champion would refuse every patient of this cohort")
+        }
+    promoted = call("promote", "--model", uri)
+    assert promoted.code == 2
+    assert "champion (response): too little data to say" in promoted.err
 
 
 def test_a_version_that_fails_one_subgroup_is_stopped(place: Place) -> None:
@@ -255,9 +223,17 @@ def test_a_version_with_one_byte_changed_is_stopped_by_validate_and_promote(
 
 def passing(place: Place, version: str) -> dict[str, object]:
     digest = locate(f"models:/{NAME}/{version}").digest
-    return {"name": NAME, "version": version, "artefact_digest": digest, "passed": True, "gates": []}
+    return {
+        "name": NAME,
+        "version": version,
+        "artefact_digest": digest,
+        "passed": True,
+        "champion": None,
+        "gates": [],
+    }
 
 
+@pytest.mark.usefixtures("nobody")
 def test_a_version_without_a_record_or_with_a_forged_one_is_not_promoted(
     place: Place, client: MlflowClient, tmp_path: Path
 ) -> None:
@@ -278,9 +254,7 @@ def test_a_version_without_a_record_or_with_a_forged_one_is_not_promoted(
         assert result.code == 2, reason
         assert f"version {version} of small" in result.err
         assert reason in result.err
-    assert "champion" not in client.get_registered_model(NAME).aliases or (
-        str(client.get_model_version_by_alias(NAME, "champion").version) != version
-    )
+    assert "champion" not in client.get_registered_model(NAME).aliases
     # The same files with an honest record are let through: nothing else was in the way.
     store_on_version(sign(values, key), NAME, version)
     assert call("promote", "--model", uri).code == 0

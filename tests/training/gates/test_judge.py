@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.training.gates.validations import (
+    COMPARISON,
     GAIN,
     make_outcome,
     make_subgroup,
@@ -17,7 +18,7 @@ from training.bootstrap import Estimate
 from training.gates.gate import Gate, Gates
 from training.gates.judge import FAILS, PASSES, TOO_LITTLE, Judged, Verdict, judge, passed
 from training.gates.parser import load_gates
-from training.validation.results import OutcomeValidation, Subgroups, Validation
+from training.validation.results import Comparison, OutcomeValidation, Subgroups, Validation
 
 SKILL = Gate("skill", "brier_skill", "all", "at_least", 0.0, "lower", ("response",))
 ICI = Gate("ici", "ici", "all", "at_most", 0.05, "upper", ("response",))
@@ -57,7 +58,10 @@ def with_outcome(outcome: OutcomeValidation) -> Validation:
         (-0.09, -0.05, -0.01, "upper", FAILS),
         (nan, nan, nan, "lower", TOO_LITTLE),
         (nan, 0.05, nan, "lower", TOO_LITTLE),
-        (nan, 0.05, nan, "estimate", PASSES),
+        # Nobody knows how far it may be off, whichever end is judged.
+        (nan, 0.05, nan, "estimate", TOO_LITTLE),
+        (0.01, 0.05, nan, "lower", TOO_LITTLE),
+        (nan, -0.05, nan, "estimate", TOO_LITTLE),
     ],
 )
 def test_at_least_is_judged_on_the_end_that_the_gate_names(
@@ -128,7 +132,6 @@ def test_each_subgroup_is_judged_and_small_ones_are_shown() -> None:
 @pytest.mark.parametrize(
     ("gate", "changes", "reason"),
     [
-        (Gate("g", "brier", "champion", "at_most", 0.005, "upper"), {"champion": {}}, "no other champion"),
         (Gate("g", "coverage", "all"), {"coverage": None}, "it cannot be measured here"),
         (Gate("g", "auroc", "subgroups"), {"subgroups": ()}, "no predictor is marked with subgroup"),
         (Gate("g", "auroc", "new_unit"), {"designs": make_outcome().designs[:1]}, "names no group"),
@@ -146,10 +149,47 @@ def test_what_was_not_measured_stops_unless_the_gate_says_otherwise(
     assert one(replace(gate, absent_passes=True), make_outcome(**changes)).accepted
 
 
-def test_a_figure_that_is_lacking_where_it_was_measured_is_not_taken_for_absent() -> None:
-    gate = Gate("g", "auroc", "champion", "at_least", 0.0, "lower", ("response",), absent_passes=True)
-    found = one(gate, make_outcome(champion={"brier": Estimate(0, 0, 0)}))
-    assert (found.verdict, found.accepted) == (TOO_LITTLE, False)
+CHAMPION = Gate("champion", "brier", "champion", "at_most", 0.005, "upper", ("response",), absent_passes=True)
+
+
+def test_without_another_champion_there_is_nothing_to_compare_with() -> None:
+    alone = {**make_validation().model, "champion": "", "champion_digest": ""}
+    found = one(CHAMPION, make_outcome(champion=None), model=alone)
+    assert (found.verdict, found.accepted, found.reason) == (
+        TOO_LITTLE,
+        True,
+        "not measured: no other champion",
+    )
+    assert not one(replace(CHAMPION, absent_passes=False), make_outcome(champion=None), model=alone).accepted
+
+
+@pytest.mark.parametrize(
+    ("compared", "reason"),
+    [
+        (Comparison(0, 0, {}, "the champion would refuse all"), "the champion would refuse all"),
+        (None, "no comparison with version 2 was made"),
+        (replace(COMPARISON, metrics={}), "brier is not defined in 900 patients, 300 with the outcome"),
+    ],
+)
+def test_a_champion_that_could_not_be_compared_with_is_not_taken_for_absent(
+    compared: Comparison | None, reason: str
+) -> None:
+    found = one(CHAMPION, make_outcome(champion=compared))
+    assert (found.verdict, found.accepted, found.reason) == (TOO_LITTLE, False, reason)
+
+
+def test_of_a_comparison_the_patients_who_were_compared_are_counted() -> None:
+    gate = replace(CHAMPION, minimum_events=100)
+    assert one(gate).accepted
+    assert one(gate).reason.startswith(
+        "brier -0.002 (-0.006 to 0.002) in 900 patients, 300 with the outcome:"
+    )
+    few = one(gate, make_outcome(champion=replace(COMPARISON, patients=430, events=340)))
+    assert (few.verdict, few.rarer, few.reason) == (
+        TOO_LITTLE,
+        90,
+        "90 in the rarer class; 100 are needed",
+    )
 
 
 def test_sites_that_could_not_be_held_out_are_no_cohort_without_sites() -> None:
@@ -251,7 +291,7 @@ BAD: dict[str, tuple[OutcomeValidation, set[str]]] = {
         {"subgroup_calibration"},
     ),
     "worse than the champion": (
-        make_outcome(champion={"brier": Estimate(0.01, 0.006, 0.02)}),
+        make_outcome(champion=replace(COMPARISON, metrics={"brier": Estimate(0.01, 0.006, 0.02)})),
         {"champion"},
     ),
     "intervals too narrow": (make_outcome(coverage=Estimate(0.4, 0.2, 0.6)), {"interval_coverage"}),

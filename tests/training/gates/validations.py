@@ -7,6 +7,7 @@ from typing import Any
 
 from training.bootstrap import Estimate
 from training.validation.results import (
+    Comparison,
     Curve,
     Design,
     OutcomeValidation,
@@ -26,6 +27,9 @@ METRICS = {
 GAIN = Curve(
     (0.1, 0.3, 0.5, 0.7), (-0.3, 0.02, 0.03, -0.2), (-0.4, 0.01, -0.01, -0.3), (-0.2, 0.03, 0.07, -0.1)
 )
+
+RIVAL = {"champion": "2", "champion_digest": "ef" * 32}
+COMPARISON = Comparison(900, 300, {"brier": Estimate(-0.002, -0.006, 0.002)})
 
 
 def make_subgroup(level: str, events: int = 60, **metrics: Estimate) -> Subgroup:
@@ -49,7 +53,7 @@ def make_outcome(**changes: Any) -> OutcomeValidation:
         thresholds=(0.2, 0.6),
         coverage=Estimate(0.97, 0.8, 1.0),
         subgroups=(Subgroups("sex", members, {}),),
-        champion={"brier": Estimate(-0.002, -0.006, 0.002)},
+        champion=COMPARISON,
     )
     return replace(whole, **changes)
 
@@ -64,7 +68,7 @@ def make_validation(**changes: Any) -> Validation:
     """A model that passes every gate that the package ships."""
     outcome = make_outcome()
     whole = Validation(
-        model={"name": "small", "version": "3", "artefact_digest": "ab" * 32, "champion": "2"},
+        model={"name": "small", "version": "3", "artefact_digest": "ab" * 32} | RIVAL,
         cohort={"name": "small", "title": "Small", "provenance": "simulated", "flow": {}},
         data_digest="cd" * 32,
         same_data=True,

@@ -20,6 +20,7 @@ from training.metrics import METRICS, Predicted
 from training.patients import Patients, make_outer_splits
 from training.validation.champion import compare_with_champion, plan_champion, see_as, subtract_champion
 from training.validation.refits import do_work
+from training.validation.results import Comparison
 
 
 @cache
@@ -52,16 +53,16 @@ def predicted(model: CareModel, *, noise: float = 0.0) -> dict[str, list[Predict
 def test_the_champion_does_not_differ_from_itself() -> None:
     found = compare_with_champion(cohort(), champion(), predicted(champion()), weights())
     assert set(found) == set(OUTCOMES)
-    assert set(found["response"]) == set(METRICS)
-    for estimate in found["response"].values():
+    assert set(found["response"].metrics) == set(METRICS)
+    for estimate in found["response"].metrics.values():
         assert [estimate.value, estimate.low, estimate.high] == pytest.approx([0, 0, 0], abs=1e-9)
 
 
 def test_a_worse_version_is_shown_to_be_worse() -> None:
     found = compare_with_champion(cohort(), champion(), predicted(champion(), noise=4), weights())
-    assert found["response"]["auroc"].high < 0
-    assert found["response"]["brier"].low > 0
-    assert found["response"]["brier_skill"].high < 0
+    assert found["response"].metrics["auroc"].high < 0
+    assert found["response"].metrics["brier"].low > 0
+    assert found["response"].metrics["brier_skill"].high < 0
 
 
 def test_on_its_own_data_the_champions_procedure_is_validated_not_its_memory() -> None:
@@ -76,9 +77,9 @@ def test_on_its_own_data_the_champions_procedure_is_validated_not_its_memory() -
     drawn = draw_weights(len(patients.known), groups[patients.known], 1, 100)
     naive = compare_with_champion(own, memory, challenger, drawn)
     fair = compare_with_champion(own, memory, challenger, drawn, validated.splits, 3)
-    assert naive["response"]["auroc"].high < -0.05  # hopelessly behind a memory
-    assert fair["response"]["auroc"].high > -0.02
-    assert abs(fair["response"]["auroc"].value) < 0.06
+    assert naive["response"].metrics["auroc"].high < -0.05  # hopelessly behind a memory
+    assert fair["response"].metrics["auroc"].high > -0.02
+    assert abs(fair["response"].metrics["auroc"].value) < 0.06
 
 
 def test_the_same_procedure_on_the_same_folds_does_not_differ() -> None:
@@ -90,7 +91,7 @@ def test_the_same_procedure_on_the_same_folds_does_not_differ() -> None:
     drawn = draw_weights(len(patients.known), None, 1, 50)
     found = compare_with_champion(own, same, challenger, drawn, validated.splits, 3)
     for name in OUTCOMES:
-        assert found[name]["log_loss"].value == pytest.approx(0, abs=1e-9)
+        assert found[name].metrics["log_loss"].value == pytest.approx(0, abs=1e-9)
 
 
 def test_what_either_procedure_learned_widens_the_difference() -> None:
@@ -98,6 +99,7 @@ def test_what_either_procedure_learned_widens_the_difference() -> None:
     patients = Patients.from_cohort(own)
     splits = [make_outer_splits(patients, 3)]
     answers = do_work(plan_champion(own, champion(), splits, 3))
+    assert not isinstance(answers, str)
     (theirs,) = answers["response"]
     known = ~np.isnan(own.response)
     np.testing.assert_array_equal(theirs.fold[splits[0][1][1]], 1)
@@ -108,7 +110,7 @@ def test_what_either_procedure_learned_widens_the_difference() -> None:
     drawn = draw_weights(int(known.sum()), None, 1, 100)
     for more, widens in ((1, False), (3, True)):
         larger = {"response": [replace(ours, parameters=more * theirs.parameters)]}
-        found = subtract_champion(own, larger, answers, drawn)["response"]["brier"]
+        found = subtract_champion(own, larger, answers, drawn)["response"].metrics["brier"]
         assert (found.value, found.high > 1e-6, found.low < -1e-6) == (0, widens, widens)
 
 
@@ -117,12 +119,13 @@ def test_ranks_of_a_champions_procedure_are_within_its_folds() -> None:
     own = small_cohort(400, 2)
     splits = [make_outer_splits(Patients.from_cohort(own), 3)]
     answers = do_work(plan_champion(own, champion(), splits, 3))
+    assert not isinstance(answers, str)
     (ours,), (theirs,) = predicted(champion())["response"], answers["response"]
     known, once = ~np.isnan(own.response), np.ones(len(ours.y))
     within = replace(ours, p=theirs.p[known], fold=theirs.fold[known])
     across = replace(within, fold=ours.fold)
     assert METRICS["auroc"](within, once) != METRICS["auroc"](across, once)
-    found = subtract_champion(own, {"response": [ours]}, answers, weights())["response"]["auroc"]
+    found = subtract_champion(own, {"response": [ours]}, answers, weights())["response"].metrics["auroc"]
     assert found.value == pytest.approx(METRICS["auroc"](ours, once) - METRICS["auroc"](within, once))
 
 
@@ -152,7 +155,7 @@ def test_patients_whom_the_champion_would_refuse_are_left_out_of_both() -> None:
     better = predicted(champion())["response"][0].take(both)
     once = np.ones(int(both.sum()))
     expected = METRICS["brier"](worse, once) - METRICS["brier"](better, once)
-    assert found["response"]["brier"].value == pytest.approx(expected)
+    assert found["response"].metrics["brier"].value == pytest.approx(expected)
 
 
 def test_an_input_of_another_unit_is_missing_to_the_champion() -> None:
@@ -167,3 +170,41 @@ def test_another_plan_column_leaves_nobody_to_compare() -> None:
     assert own.file.plan is not None
     file = replace(own.file, plan=replace(own.file.plan, column="arm"))
     assert not see_as(own, file).usable.any()
+
+
+def without_plans(cohort: Cohort, kept: int = 0) -> Cohort:
+    """A cohort on a plan that the champion does not know, but for the first patients with an endpoint."""
+    assert cohort.file.plan is not None
+    known = np.flatnonzero(~np.isnan(cohort.response))
+    rows = cohort.rows.copy()
+    rows[np.setdiff1d(np.arange(len(rows)), known[:kept]), -1] = 2
+    plan = replace(cohort.file.plan, levels={**cohort.file.plan.levels, "drip": "A drip"})
+    return replace(cohort, file=replace(cohort.file, plan=plan), rows=rows)
+
+
+@pytest.mark.parametrize("internal", [False, True])
+def test_nobody_whom_the_champion_would_answer_is_a_reason_not_an_absence(internal: bool) -> None:
+    own = without_plans(cohort())
+    splits = [make_outer_splits(Patients.from_cohort(own), 3)] if internal else None
+    found = compare_with_champion(own, champion(), predicted(champion()), weights(), splits)
+    reason = "the champion would refuse every patient of this cohort"
+    assert found == {name: Comparison(0, 0, {}, reason) for name in OUTCOMES}
+
+
+def test_a_champion_whose_procedure_cannot_learn_is_a_reason() -> None:
+    own = without_plans(cohort(), 5)
+    splits = [make_outer_splits(Patients.from_cohort(own), 3)]
+    found = compare_with_champion(own, champion(), predicted(champion()), weights(), splits)["response"]
+    assert (found.patients, found.events, found.metrics) == (0, 0, {})
+    assert "the champion's procedure cannot learn from the patients it would not refuse" in found.problem
+
+
+@pytest.mark.parametrize("kept", [7, 100])
+def test_only_the_patients_who_are_compared_are_counted(kept: int) -> None:
+    own = without_plans(cohort(), kept)
+    y = own.response[~np.isnan(own.response)][:kept]
+    found = compare_with_champion(own, champion(), predicted(champion()), weights())["response"]
+    assert (found.patients, found.events) == (kept, int(y.sum()))
+    assert bool(found.metrics) == (kept == 100)
+    assert (not found.problem) == (kept == 100)
+    assert ("10 with it and 10 without are needed" in found.problem) == (kept == 7)

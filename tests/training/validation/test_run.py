@@ -203,11 +203,18 @@ def test_a_champion_is_compared_on_the_same_patients(
     found = validate_version("models:/small/1", cohort)
     assert found.model["champion"] == "2"
     # The challenger knows the predictors, the champion nothing but the plan.
-    assert found.outcomes["response"].champion["auroc"].low > 0
-    assert found.outcomes["response"].champion["brier"].high < 0
+    assert found.model["champion_digest"] == read_version("models:/small/2").located.digest
+    compared = found.outcomes["response"].champion
+    assert compared is not None
+    assert (compared.patients, compared.events) == (
+        found.outcomes["response"].designs[0].patients,
+        found.outcomes["response"].designs[0].events,
+    )
+    assert compared.metrics["auroc"].low > 0
+    assert compared.metrics["brier"].high < 0
     itself = validate_version("models:/small/2", cohort)
-    assert itself.model["champion"] == ""
-    assert not itself.outcomes["response"].champion
+    assert (itself.model["champion"], itself.model["champion_digest"]) == ("", "")
+    assert itself.outcomes["response"].champion is None
 
 
 def test_a_champion_that_cannot_be_read_is_named(
