@@ -22,8 +22,11 @@ __all__ = [
     "FORMAT",
     "LOCAL",
     "RECORD_FILE",
+    "SIGNED_FILES",
     "SignedRecord",
+    "changed_files",
     "read_record",
+    "record_text",
     "sign",
     "state_champion",
     "verify_record",
@@ -36,6 +39,13 @@ when a record comes to say more that has to be known before it is believed: sinc
 compared with."""
 RECORD_FILE: Final = "record.json"
 """Name of the record beside the files of a model in a folder."""
+SIGNED_FILES: Final = {
+    "validation.json": "figures_digest",
+    "gates.json": "verdicts_digest",
+    "metrics.json": "metrics_digest",
+}
+"""Values of a record that are the SHA-256 of files of the version's run: what was found, what was judged, and
+what the fit said."""
 LOCAL: Final = "local"
 """Version of a model in a folder, which has no place in a registry."""
 
@@ -96,10 +106,40 @@ def sign(values: Mapping[str, Any], key: Path) -> SignedRecord:
         If the key cannot be read or is no Ed25519 key.
     """
     private = read_private(key)
-    # Compact: a tag of a registered version holds 5,000 characters.
-    text = json.dumps({"format": FORMAT, **values}, separators=(",", ":"), allow_nan=False)
+    text = record_text(values)
     signature = base64.b64encode(private.sign(text.encode())).decode()
     return SignedRecord(text, signature, key_id(private.public_key()))
+
+
+def record_text(values: Mapping[str, Any]) -> str:
+    """Write values as they are signed: compact, and ASCII, which every database gives back as it was.
+
+    Parameters
+    ----------
+    values : mapping of str to Any
+
+    Returns
+    -------
+    str
+    """
+    return json.dumps({"format": FORMAT, **values}, separators=(",", ":"), allow_nan=False)
+
+
+def changed_files(values: Mapping[str, Any], digests: Mapping[str, str]) -> tuple[str, ...]:
+    """Name the files that are not those that a record was signed beside.
+
+    Parameters
+    ----------
+    values : mapping of str to Any
+        What the record says.
+    digests : mapping of str to str
+        SHA-256, by the names of `SIGNED_FILES`, of the files as they are now; empty of one that is not there.
+
+    Returns
+    -------
+    tuple of str
+    """
+    return tuple(name for name, digest in digests.items() if values.get(SIGNED_FILES[name]) != digest)
 
 
 def verify_record(

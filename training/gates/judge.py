@@ -171,7 +171,11 @@ def _targets(gate: Gate, outcome: OutcomeValidation, champion: str) -> Iterator[
 
 def _subgroups(gate: Gate, outcome: OutcomeValidation) -> Iterator[_Target]:
     if not outcome.subgroups:
-        yield _Target("subgroups", _NOTHING, None, "no predictor is marked with subgroup", absent=True)
+        why = (
+            "no predictor is marked with subgroup; add `subgroup = true` to one in the cohort file that you "
+            "validate with: the version need not be fitted again"
+        )
+        yield _Target("subgroups", _NOTHING, None, why, absent=True)
     for group in outcome.subgroups:
         for member in group.members:
             whom = f"{member.predictor} = {member.level}"

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import importlib.metadata
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
-from models.record import state_champion
+from models.record import SIGNED_FILES, state_champion
+from training.bootstrap import Estimate
 from training.files import finite
-from training.gates.judge import FAILS, PASSES, passed
+from training.gates.judge import FAILS, PASSES, TOO_LITTLE, Judged, passed
+from training.validation.results import Validation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from training.gates.gate import Gates
-    from training.gates.judge import Judged
-    from training.validation.results import Validation
 
-__all__ = ["judged_values", "junit_xml", "record_values", "worst_of_each"]
+__all__ = ["judged_values", "junit_xml", "longest_values", "record_values", "worst_of_each"]
+
+_LARGEST: Final = 1e6
+"""A figure as large as this says no more than one that is not defined, and takes more room."""
+_DIGEST: Final = "0" * 64
 
 
 def judged_values(validation: Validation, gates: Gates, judged: tuple[Judged, ...]) -> dict[str, Any]:
@@ -92,17 +94,20 @@ def junit_xml(validation: Validation, judged: tuple[Judged, ...]) -> str:
 
 
 def record_values(
-    validation: Validation, judged: tuple[Judged, ...], figures: str, gates: Gates
+    validation: Validation, judged: tuple[Judged, ...], gates: Gates, digests: Mapping[str, str]
 ) -> dict[str, Any]:
     """Values of the record that is signed: short enough for a tag of the registry.
+
+    Their length depends on the gates, not on what was found: subgroups and bounds are in `gates.json`, whose
+    digest is among them.
 
     Parameters
     ----------
     validation : Validation
     judged : tuple of Judged
-    figures : str
-        Text of `validation.json`, of which the record holds the digest.
     gates : Gates
+    digests : mapping of str to str
+        SHA-256 of the files beside it, by the values of `models.record.SIGNED_FILES`.
 
     Returns
     -------
@@ -120,10 +125,35 @@ def record_values(
         "passed": passed(judged),
         "gates": [_short(one) for one in worst_of_each(judged)],
         "gates_digest": gates.digest,
-        "figures_digest": hashlib.sha256(figures.encode()).hexdigest(),
+        **digests,
         "code_version": importlib.metadata.version("treatment-response"),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
+
+
+def longest_values(name: str, version: str, gates: Gates) -> dict[str, Any]:
+    """Values of a record that is as long as any that these gates can give.
+
+    Parameters
+    ----------
+    name, version : str
+        Of the model.
+    gates : Gates
+
+    Returns
+    -------
+    dict
+    """
+    figure = Estimate(*[-1.23e-300] * 3)
+    judged = tuple(
+        Judged(gate, outcome, "", figure, None, TOO_LITTLE, False, "")
+        for gate in gates.gates
+        for outcome in gate.outcomes or ("",)
+    )
+    other = {"champion": "9" * 10, "champion_digest": _DIGEST}
+    model = {"name": name, "version": version, "artefact_digest": _DIGEST} | other
+    validation = Validation(model, {}, _DIGEST, same_data=False, checks={}, outcomes={})
+    return record_values(validation, judged, gates, dict.fromkeys(SIGNED_FILES.values(), _DIGEST))
 
 
 def worst_of_each(judged: Iterable[Judged]) -> list[Judged]:
@@ -168,13 +198,7 @@ def _values(one: Judged) -> dict[str, Any]:
 
 def _short(one: Judged) -> dict[str, Any]:
     """Leave out what is empty, and round figures to what matters."""
-    values = {key: value for key, value in _values(one).items() if key not in ("metric", "rarer", "where")}
-    return {key: _rounded(value) for key, value in values.items() if value != "" and not _undefined(value)}
-
-
-def _undefined(value: object) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
-
-
-def _rounded(value: object) -> object:
-    return float(f"{value:.3g}") if isinstance(value, float) else value
+    values = _values(one)
+    texts = {key: values[key] for key in ("name", "outcome", "verdict") if values[key]}
+    figures = {key: values[key] for key in ("value", "low", "high") if abs(values[key]) < _LARGEST}
+    return texts | {"ok": one.accepted} | {key: float(f"{value:.3g}") for key, value in figures.items()}

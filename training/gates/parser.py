@@ -11,6 +11,7 @@ from features.errors import GatesError
 from features.toml_section import Section, name_nearest
 from training.gates.gate import CHECKS, ENDS, OUTCOMES_JUDGED, POPULATIONS, Gate, Gates
 from training.metrics import METRICS
+from training.validation.units import SUMMARISED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,8 +108,13 @@ def metrics_for(population: str) -> tuple[str, ...]:
     -------
     tuple of str
     """
-    more = {"all": (_GAIN, "coverage"), "subgroups": (_GAIN,)}
-    return CHECKS if population == "check" else (*METRICS, *more.get(population, ()))
+    allowed = {
+        "all": (*METRICS, _GAIN, "coverage"),
+        "subgroups": (*METRICS, _GAIN),
+        "new_unit": SUMMARISED,  # the others have no error within a unit, and so no prediction interval
+        "check": CHECKS,
+    }
+    return allowed.get(population, tuple(METRICS))
 
 
 def _parse(name: str, section: Section) -> Gate:
@@ -116,7 +122,7 @@ def _parse(name: str, section: Section) -> Gate:
     metric = section.text("metric")
     allowed = metrics_for(population)
     if metric and metric not in allowed:
-        section.note("metric", f"{metric!r} is not known; {name_nearest(metric, allowed, 'allowed')}")
+        section.note("metric", _refuse(metric, population, allowed))
     data = section.choice("data", ("any", "same", "other")) if section.has("data") else "any"
     common = {
         "data": cast("Data", data),
@@ -138,6 +144,12 @@ def _parse(name: str, section: Section) -> Gate:
         _passes(section, "too_little"),
         **common,  # type: ignore[arg-type]  # of a mixed dict
     )
+
+
+def _refuse(metric: str, population: str, allowed: tuple[str, ...]) -> str:
+    if metric in METRICS:  # known, but not measured for these
+        return f'{metric!r} is not measured for = "{population}"; allowed: {", ".join(allowed)}'
+    return f"{metric!r} is not known; {name_nearest(metric, allowed, 'allowed')}"
 
 
 def _bound(section: Section, metric: str) -> tuple[Bound, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -11,13 +12,13 @@ from rich.console import Console
 
 from features.cohort import load_cohort
 from features.cohort_file import load_cohort_file
-from features.errors import RecordError, UserError
+from features.errors import GatesError, UserError
 from models.keys import read_private, signing_key
-from models.record import RECORD_FILE, sign, write_record
+from models.record import RECORD_FILE, SIGNED_FILES, record_text, sign, write_record
 from models.registry import RECORD_TAGS, connect
 from training.files import write_text
 from training.gates.judge import judge, passed
-from training.gates.outputs import judged_values, junit_xml, record_values
+from training.gates.outputs import judged_values, junit_xml, longest_values, record_values
 from training.gates.parser import load_gates
 from training.gates.printing import print_judged
 from training.gates.promotion import locate_version
@@ -26,6 +27,8 @@ from training.validation.printing import print_designs
 from training.validation.results import to_plain
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
     from models.record import SignedRecord
     from models.registry import Located
     from training.gates.gate import Gates
@@ -36,7 +39,7 @@ __all__ = ["ARTIFACTS", "publish", "run_validate"]
 
 ARTIFACTS: Final = "validation"
 """Folder of the version's run that holds what was found."""
-_FIGURES, _VERDICTS, _JUNIT = "validation.json", "gates.json", "junit.xml"
+_FIGURES, _VERDICTS, _METRICS, _JUNIT = "validation.json", "gates.json", "metrics.json", "junit.xml"
 _FILES: Final = (_FIGURES, _VERDICTS, _JUNIT, RECORD_FILE)
 _TAG_LENGTH: Final = 5000
 """Characters that a tag of a registered version may have, whatever database is behind the registry."""
@@ -82,6 +85,7 @@ def run_validate(
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; name a folder")
     located = locate_version(model)
+    _check_room(located, gates)
     cohort = load_cohort(load_cohort_file(cohort_path), data, query)
     key = signing_key()
     read_private(key)  # found out now, not after the work
@@ -126,33 +130,44 @@ def publish(
     Returns
     -------
     SignedRecord
-
-    Raises
-    ------
-    RecordError
-        If there are too many gates for a record.
     """
-    figures = json.dumps(to_plain(validation), indent=1) + "\n"
-    record = sign(record_values(validation, judged, figures, gates), key)
-    if len(record.text) > _TAG_LENGTH:
-        raise RecordError(
-            f"the verdicts of {len(gates.gates)} gates take {len(record.text)} characters; a record has room "
-            f"for {_TAG_LENGTH}: use fewer gates"
-        )
+    client = connect()
+    run_id = str(client.get_model_version(located.name, located.version).run_id)
+    texts = {
+        _FIGURES: json.dumps(to_plain(validation), indent=1) + "\n",
+        _VERDICTS: json.dumps(judged_values(validation, gates, judged), indent=1) + "\n",
+    }
+    signed = {name: text.encode() for name, text in texts.items()} | {_METRICS: _read_metrics(run_id)}
+    digests = {SIGNED_FILES[name]: hashlib.sha256(content).hexdigest() for name, content in signed.items()}
+    record = sign(record_values(validation, judged, gates, digests), key)
     out.mkdir(parents=True, exist_ok=True)
-    write_text(figures, out / _FIGURES)
-    verdicts = json.dumps(judged_values(validation, gates, judged), indent=1) + "\n"
-    write_text(verdicts, out / _VERDICTS)
-    write_text(junit_xml(validation, judged), out / _JUNIT)
+    for name, text in (texts | {_JUNIT: junit_xml(validation, judged)}).items():
+        write_text(text, out / name)
     write_record(record, out)  # for a copy of the files in a folder, beside which it then stands
-    _log(located, record, out)
+    _log(client, run_id, located, record, out)
     return record
 
 
-def _log(located: Located, record: SignedRecord, out: Path) -> None:
+def _check_room(located: Located, gates: Gates) -> None:
+    """Found out now, not after the work: a record is as long as its gates make it."""
+    length = len(record_text(longest_values(located.name, located.version, gates)))
+    if length > _TAG_LENGTH:
+        problem = (
+            f"the verdicts of {len(gates.gates)} gates may take {length} characters, and a record has room "
+            f"for {_TAG_LENGTH}: use fewer gates, or shorter names"
+        )
+        raise GatesError(gates.origin, [problem])
+
+
+def _read_metrics(run_id: str) -> bytes:
+    import mlflow
+
+    path: str = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=_METRICS)
+    return Path(path).read_bytes()
+
+
+def _log(client: MlflowClient, run_id: str, located: Located, record: SignedRecord, out: Path) -> None:
     """The record comes last: it vouches for figures that are there."""
-    client = connect()
-    run_id = str(client.get_model_version(located.name, located.version).run_id)
     for name in _FILES:
         client.log_artifact(run_id, str(out / name), ARTIFACTS)
     for field, tag in RECORD_TAGS.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from features.errors import RecordError, RegistryError, UserError
 from models.keys import trusted_keys
-from models.record import LOCAL, verify_record
+from models.record import LOCAL, changed_files, verify_record
 from models.registry import connect, load_located, locate
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Record:
     problem : str
         Why it was not verified; empty if it was.
     same_figures : bool
-        Whether the figures in this report are those that were signed.
+        Whether figures, verdicts and metrics in this report are those that were signed.
     """
 
     values: Mapping[str, Any]
@@ -142,10 +142,11 @@ def gather(uri: str) -> Material:
         raise RegistryError(
             f"run {run_id} of version {located.version} of {located.name} has no metrics.json"
         )
-    metrics, _ = _read(run_id, "metrics.json")
+    metrics, of_metrics = _read(run_id, "metrics.json")
     inside = {str(item.path) for item in client.list_artifacts(run_id, "validation")}
     validation, digest = _read(run_id, VALIDATION) if VALIDATION in inside else (None, "")
-    verdicts = tuple(_read(run_id, VERDICTS)[0]["gates"]) if VERDICTS in inside else ()
+    judged, of_verdicts = _read(run_id, VERDICTS) if VERDICTS in inside else ({"gates": ()}, "")
+    digests = {"validation.json": digest, "gates.json": of_verdicts, "metrics.json": of_metrics}
     software, _ = _read(run_id, "versions.json") if "versions.json" in artifacts else ({}, "")
     version = Version(
         located.name,
@@ -156,7 +157,8 @@ def gather(uri: str) -> Material:
         software,
         dict(run.data.params),
     )
-    return Material(version, model, metrics, validation, verdicts, _judge_record(located, digest))
+    record = _judge_record(located, digests)
+    return Material(version, model, metrics, validation, tuple(judged["gates"]), record)
 
 
 def _read(run_id: str, path: str) -> tuple[dict[str, Any], str]:
@@ -170,7 +172,7 @@ def _read(run_id: str, path: str) -> tuple[dict[str, Any], str]:
         raise RegistryError(f"{path} of run {run_id} cannot be read ({type(exc).__name__})") from exc
 
 
-def _judge_record(located: Located, figures: str) -> Record:
+def _judge_record(located: Located, digests: Mapping[str, str]) -> Record:
     if located.record is None:
         return Record({}, False, "this version has no record of a validation", False)
     try:
@@ -183,8 +185,8 @@ def _judge_record(located: Located, figures: str) -> Record:
         )
     except RecordError as exc:
         stated = _stated(located.record.text)
-        return Record(stated, False, str(exc), stated.get("figures_digest") == figures)
-    return Record(values, True, "", values.get("figures_digest") == figures)
+        return Record(stated, False, str(exc), not changed_files(stated, digests))
+    return Record(values, True, "", not changed_files(values, digests))
 
 
 def _stated(text: str) -> dict[str, Any]:

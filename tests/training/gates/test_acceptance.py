@@ -6,18 +6,21 @@ data, where the version itself is judged; faults of the version's making are sho
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import mlflow
 import numpy as np
 import pytest
 from mlflow import MlflowClient
 
 from models.calibration import Recalibration
 from models.keys import make_key
-from models.record import sign
+from models.record import changed_files, sign
 from models.registry import load_located, locate
 from models.response_model import OutcomeModel, ResponseModel
 from tests.models.records import store_on_version
@@ -52,6 +55,18 @@ def remove_champion(client: MlflowClient) -> None:
         client.delete_registered_model_alias(NAME, "champion")
 
 
+SIGNED_PATHS = {
+    "validation.json": "validation/validation.json",
+    "gates.json": "validation/gates.json",
+    "metrics.json": "metrics.json",
+}
+
+
+def digest_of_logged(run_id: str, path: str) -> str:
+    logged = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=path)
+    return hashlib.sha256(Path(logged).read_bytes()).hexdigest()
+
+
 @pytest.mark.usefixtures("nobody")
 def test_a_good_version_passes_and_becomes_champion(
     place: Place, client: MlflowClient, tmp_path: Path
@@ -68,6 +83,10 @@ def test_a_good_version_passes_and_becomes_champion(
     assert junit.attrib["failures"] == "0"
     promoted = call("promote", "--model", place.uri)
     assert promoted.code == 0, promoted.err
+    record = locate(place.uri).record
+    assert record is not None
+    digests = {name: digest_of_logged(run_id, path) for name, path in SIGNED_PATHS.items()}
+    assert changed_files(json.loads(record.text), digests) == ()
     assert str(client.get_model_version_by_alias(NAME, "champion").version) == place.version
 
 
@@ -269,6 +288,13 @@ def test_a_file_of_gates_of_ones_own_decides(place: Place) -> None:
     result = call("validate", "--model", place.uri, *options)
     assert result.code == 1
     assert stopped_by(place) == {"hard"}
+    # A record with room for so many verdicts there is not: said at once, not after the work.
+    table = text.partition("\n")[2]
+    many = "".join(table.replace("gates.hard", f"gates.hard_{number}") for number in range(40))
+    gates.write_text(f"format = 1\n{many}", encoding="utf-8")
+    result = call("validate", "--model", place.uri, *options)
+    assert (result.code, "validating" in result.out) == (2, False)
+    assert "the verdicts of 40 gates may take" in result.err
     gates.write_text(text.replace("auroc", "auroca").replace("at_least", "at_lest"), encoding="utf-8")
     result = call("validate", "--model", place.uri, *options)
     assert result.code == 2

@@ -2,20 +2,25 @@
 
 import io
 import json
-from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from rich.console import Console
 
 from models.keys import make_key
-from models.record import sign, verify_record
-from tests.training.gates.validations import make_outcome, make_subgroup, make_validation, with_metrics
+from models.record import SIGNED_FILES, changed_files, record_text, sign, verify_record
+from tests.training.gates.validations import (
+    METRICS,
+    make_outcome,
+    make_subgroup,
+    make_validation,
+    with_metrics,
+)
 from training.bootstrap import Estimate
 from training.gates.judge import judge
-from training.gates.outputs import judged_values, junit_xml, record_values, worst_of_each
+from training.gates.outputs import judged_values, junit_xml, longest_values, record_values, worst_of_each
 from training.gates.parser import load_gates
 from training.gates.printing import print_judged
 from training.validation.results import Subgroups, Validation
@@ -98,22 +103,38 @@ def test_json_holds_every_verdict_and_no_number_that_json_lacks() -> None:
     assert judged_values(good, GATES, judge(good, GATES))["passed"] is True
 
 
-@pytest.mark.parametrize("make", [make_validation, bad_validation])
-def test_a_record_with_the_shipped_gates_fits_into_a_tag(make: object, tmp_path: Path) -> None:
-    assert callable(make)
-    validation = make()
-    long = {"name": "a-cohort-with-a-rather-long-name", "version": "1234"}
-    validation = replace(validation, model={**validation.model, **long})
-    record = sign(record_values(validation, judge(validation, GATES), "{}", GATES), make_key(tmp_path))
-    # The registry's limit; with room for figures that are longer than these.
-    assert len(record.text) < 4700
+DIGESTS = {name: f"{number:064x}" for number, name in enumerate(SIGNED_FILES, start=1)}
 
 
-def test_the_record_vouches_for_the_figures_by_their_digest(tmp_path: Path) -> None:
-    validation, figures = make_validation(), '{"format": 1}\n'
-    values = record_values(validation, judge(validation, GATES), figures, GATES)
-    assert values["figures_digest"] == sha256(figures.encode()).hexdigest()
+def values_of(validation: Validation) -> dict[str, Any]:
+    named = {SIGNED_FILES[name]: digest for name, digest in DIGESTS.items()}
+    return record_values(validation, judge(validation, GATES), GATES, named)
+
+
+def test_a_record_with_the_shipped_gates_fits_into_a_tag() -> None:
+    # The registry's limit; with room for the longest figures and a longer name of the cohort.
+    assert len(record_text(longest_values("a-cohort-with-a-rather-long-name", "1234", GATES))) < 4500
+
+
+@pytest.mark.parametrize("level", ["male", "\N{CYRILLIC SMALL LETTER ZHE}" * 40])
+def test_no_record_is_longer_than_its_gates_allow_whatever_was_found(level: str) -> None:
+    extreme = Estimate(-1.234e-300, -1.234e-300, 5e9)
+    members = (make_subgroup(level, auroc=extreme, ici=extreme),)
+    outcome = with_metrics(
+        make_outcome(subgroups=(Subgroups("sex", members, {}),)), **dict.fromkeys(METRICS, extreme)
+    )
+    validation = make_validation(outcomes={"response": outcome, "remission": outcome})
+    text = record_text(values_of(validation))
+    assert len(text) <= len(record_text(longest_values("small", "3", GATES)))
+    assert text.isascii()
+    assert "sex" not in text
+
+
+def test_the_record_vouches_for_the_files_beside_it_by_their_digests(tmp_path: Path) -> None:
+    validation = make_validation()
+    values = values_of(validation)
     assert values["gates_digest"] == GATES.digest
+    assert values["champion"] == {"version": "2", "artefact_digest": "ef" * 32}
     assert values["time"].endswith("+00:00")
     record = sign(values, make_key(tmp_path))
     verified = verify_record(record, trusted=tmp_path, name="small", version="3", digest="ab" * 32)
@@ -123,6 +144,14 @@ def test_the_record_vouches_for_the_figures_by_their_digest(tmp_path: Path) -> N
         ("skill_remission", "remission"),
         ("digest", None),
     }
+    assert changed_files(verified, DIGESTS) == ()
+    for name in SIGNED_FILES:
+        assert changed_files(verified, DIGESTS | {name: "0" * 64}) == (name,)
+        assert changed_files(verified, DIGESTS | {name: ""}) == (name,)
+
+
+def test_without_a_champion_the_record_says_so() -> None:
+    assert values_of(bad_validation())["champion"] is None
 
 
 def test_of_many_subgroups_the_record_names_the_worst() -> None:

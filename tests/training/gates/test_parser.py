@@ -9,6 +9,8 @@ from features.errors import GatesError
 from tests.house.repository import ROOT
 from training.gates.gate import CHECKS
 from training.gates.parser import load_gates, parse_gates
+from training.metrics import METRICS
+from training.validation.units import SUMMARISED
 
 SKILL = """
 format = 1
@@ -107,6 +109,18 @@ def test_a_mistake_is_named_with_what_is_allowed(old: str, new: str, said: str) 
     assert old in SKILL
     with pytest.raises(GatesError, match=said):
         parse_gates(SKILL.replace(old, new))
+
+
+@pytest.mark.parametrize("metric", sorted(set(METRICS) - set(SUMMARISED)))
+def test_what_no_unit_measures_cannot_be_asked_of_a_new_unit(metric: str) -> None:
+    # It would never be found: with `too_little = "pass"` such a gate would stop nobody.
+    text = SKILL.replace("brier_skill", metric).replace('"all"', '"new_unit"\ntoo_little = "pass"')
+    allowed = "auroc, brier_skill, calibration_intercept, calibration_slope, o_e"
+    said = f"metric: '{metric}' is not measured for = \"new_unit\"; allowed: {allowed}"
+    with pytest.raises(GatesError, match=re.escape(said)):
+        parse_gates(text)
+    for measured in SUMMARISED:
+        parse_gates(text.replace(metric, measured))
 
 
 def test_all_mistakes_are_named_at_once() -> None:

@@ -12,7 +12,7 @@ import pytest
 from mlflow import MlflowClient
 
 from models.keys import SIGNING_KEY, TRUSTED_KEYS, make_key
-from models.record import sign
+from models.record import SIGNED_FILES, sign
 from models.registry import RECORD_TAGS
 from tests.training.commands import call
 from tests.training.conftest import PLANTED, FittedStore
@@ -68,6 +68,19 @@ def client(store: FittedStore) -> Iterator[MlflowClient]:
     folder = Path(download_artifacts(run_id=run, artifact_path="metrics.json")).parent / "validation"
     for path in folder.glob("*") if folder.is_dir() else ():
         path.unlink()
+
+
+SIGNED_PATHS = {
+    "validation.json": "validation/validation.json",
+    "gates.json": "validation/gates.json",
+    "metrics.json": "metrics.json",
+}
+
+
+def read_logged(client: MlflowClient, path: str) -> str:
+    from mlflow.artifacts import download_artifacts
+
+    return Path(download_artifacts(run_id=run_of(client), artifact_path=path)).read_text(encoding="utf-8")
 
 
 def run_of(client: MlflowClient) -> str:
@@ -153,17 +166,23 @@ def test_signed_record_is_verified_and_other_figures_are_noticed(
     monkeypatch.setenv(SIGNING_KEY, str(key))
     monkeypatch.setenv(TRUSTED_KEYS, str(tmp_path / "keys"))
     digest = client.get_model_version("small", "1").tags["artefact_digest"]
-    figures = validate(client)
+    validate(client)
     gate = {"name": "skill", "outcome": "response", "for": "all", "verdict": "pass", "ok": True, "value": 0.1}
     values = {"name": "small", "version": "1", "artefact_digest": digest, "passed": True, "gates": [gate]}
-    record = sign(values | {"figures_digest": hashlib.sha256(figures.encode()).hexdigest()}, key)
+    verdicts = {"gates": [gate | {"why": "Because."}]}
+    client.log_text(run_of(client), json.dumps(verdicts), "validation/gates.json")
+    files = {name: read_logged(client, path) for name, path in SIGNED_PATHS.items()}
+    digests = {SIGNED_FILES[name]: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+    record = sign(values | {"champion": None} | digests, key)
     for field, tag in RECORD_TAGS.items():
         client.set_model_version_tag("small", "1", tag, getattr(record, field))
     text = write(store, tmp_path)
     assert "Passed its gates." in text
     assert "not those that were signed" not in text
-    client.log_text(run_of(client), figures + " ", "validation/validation.json")
-    assert "not those that were signed" in write(store, tmp_path)
+    for name, path in SIGNED_PATHS.items():
+        client.log_text(run_of(client), files[name] + " ", path)
+        assert "not those that were signed" in write(store, tmp_path), name
+        client.log_text(run_of(client), files[name], path)
     # One letter of the record more, and nothing it says counts any longer.
     client.set_model_version_tag("small", "1", RECORD_TAGS["text"], record.text + " ")
     text = write(store, tmp_path)
