@@ -9,11 +9,11 @@ __all__ = ["CHECKS", "ENDS", "OUTCOMES_JUDGED", "POPULATIONS", "Bound", "End", "
 
 Bound = Literal["at_least", "at_most"]
 End = Literal["lower", "estimate", "upper"]
-Population = Literal["all", "subgroups", "new_unit", "champion", "check"]
+Population = Literal["all", "subgroups", "landmarks", "new_unit", "champion", "check"]
 Data = Literal["any", "same", "other"]
 
 ENDS: Final = ("lower", "estimate", "upper")
-POPULATIONS: Final = ("all", "subgroups", "new_unit", "champion", "check")
+POPULATIONS: Final = ("all", "subgroups", "landmarks", "new_unit", "champion", "check")
 CHECKS: Final = ("reproduced", "logged_answers", "schema", "digest")
 """Facts that are so or not (`training.validation.results.Validation.checks`)."""
 OUTCOMES_JUDGED: Final = ("response", "remission")
@@ -28,7 +28,7 @@ class Gate:
     name : str
     metric : str
         A figure, or for `population` "check" the name of a check.
-    population : {"all", "subgroups", "new_unit", "champion", "check"}
+    population : {"all", "subgroups", "landmarks", "new_unit", "champion", "check"}
         For whom the figure is judged.
     bound : {"at_least", "at_most"}
     value : float

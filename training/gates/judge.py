@@ -81,7 +81,7 @@ def judge(validation: Validation, gates: Gates) -> tuple[Judged, ...]:
     Returns
     -------
     tuple of Judged
-        In the order of the gates; a gate for subgroups gives one for each subgroup.
+        In the order of the gates; a gate for subgroups or landmarks gives one for each of them.
 
     Notes
     -----
@@ -155,6 +155,8 @@ def _targets(gate: Gate, outcome: OutcomeValidation, champion: str) -> Iterator[
     rarer = min(first.events, first.patients - first.events)
     if gate.population == "subgroups":
         yield from _subgroups(gate, outcome)
+    elif gate.population == "landmarks":
+        yield from _landmarks(gate, outcome)
     elif gate.population == "new_unit":
         yield _new_unit(gate, outcome)
     elif gate.population == "champion":
@@ -184,6 +186,18 @@ def _subgroups(gate: Gate, outcome: OutcomeValidation) -> Iterator[_Target]:
             yield _Target(whom, member.metrics.get(gate.metric, _NOTHING), rarer, why)
 
 
+def _landmarks(gate: Gate, outcome: OutcomeValidation) -> Iterator[_Target]:
+    if not outcome.landmarks:
+        yield _Target("later landmarks", _NOTHING, None, "the version has none", absent=True)
+    for design in outcome.landmarks:
+        whom = f"from {design.title.lower()} on"
+        if not design.patients:
+            yield _Target(whom, _NOTHING, None, design.how, absent=True)
+            continue
+        rarer = min(design.events, design.patients - design.events)
+        yield _Target(whom, design.metrics.get(gate.metric, _NOTHING), rarer)
+
+
 def _new_unit(gate: Gate, outcome: OutcomeValidation) -> _Target:
     for design in outcome.designs:
         if design.units and design.key != "leave_period_out":
@@ -191,7 +205,7 @@ def _new_unit(gate: Gate, outcome: OutcomeValidation) -> _Target:
             why = "" if gate.metric in design.new_unit else f"{len(design.units)} units are too few"
             return _Target("a new site", design.new_unit.get(gate.metric, _NOTHING), rarer, why)
     tried = next((design for design in outcome.designs if design.key == "leave_group_out"), None)
-    why = "the cohort file names no group" if tried is None else tried.how
+    why = "the cohort file names no group, or all are of one" if tried is None else tried.how
     return _Target("a new site", _NOTHING, None, why, absent=tried is None)
 
 

@@ -157,7 +157,7 @@ def longest_values(name: str, version: str, gates: Gates) -> dict[str, Any]:
 
 
 def worst_of_each(judged: Iterable[Judged]) -> list[Judged]:
-    """One for each gate and outcome: of many subgroups the one with the worst verdict.
+    """One for each gate and outcome: of many subgroups or landmarks the one with the worst verdict.
 
     Parameters
     ----------

@@ -63,7 +63,9 @@ def _add(table: Table, one: Judged, same: list[Judged]) -> None:
         return
     count = {verdict: sum(other.verdict == verdict for other in same) for verdict in _STYLES}
     told = ", ".join(f"{number} {verdict}" for verdict, number in count.items() if number)
-    table.add_row(one.gate.name, f"{one.outcome}: {len(same)} subgroups", _bound(one), told, _verdict(one))
+    table.add_row(
+        one.gate.name, f"{one.outcome}: {len(same)} {one.gate.population}", _bound(one), told, _verdict(one)
+    )
     for other in same:
         if other.verdict != PASSES:
             table.add_row("", f"  {escape(other.whom)}", "", _figure(other), _verdict(other))

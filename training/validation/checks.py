@@ -21,9 +21,9 @@ from training.cross_validation import fit_model
 from training.logged_model import LoggedModel
 from training.patients import Patients
 from training.scoring import score_frame
-from training.validation.champion import see_as
 from training.validation.refits import Work, candidates_of
 from training.validation.schema_check import check_schema
+from training.validation.seen import see_as
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

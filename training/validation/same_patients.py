@@ -11,7 +11,7 @@ from scipy.stats import binom
 from features.errors import UserError
 from models.learned_from import Recognised
 from training.fit import data_digest
-from training.validation.champion import see_as
+from training.validation.seen import see_as
 
 if TYPE_CHECKING:
     from features.cohort import Cohort

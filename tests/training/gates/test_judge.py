@@ -18,7 +18,7 @@ from training.bootstrap import Estimate
 from training.gates.gate import Gate, Gates
 from training.gates.judge import FAILS, PASSES, TOO_LITTLE, Judged, Verdict, judge, passed
 from training.gates.parser import load_gates
-from training.validation.results import Comparison, OutcomeValidation, Subgroups, Validation
+from training.validation.results import Comparison, Design, OutcomeValidation, Subgroups, Validation
 
 SKILL = Gate("skill", "brier_skill", "all", "at_least", 0.0, "lower", ("response",))
 ICI = Gate("ici", "ici", "all", "at_most", 0.05, "upper", ("response",))
@@ -307,3 +307,33 @@ def test_each_fault_is_stopped_by_the_gate_made_for_it(outcome: OutcomeValidatio
 def test_a_check_that_is_not_so_stops(name: str) -> None:
     checks = make_validation().checks
     assert stopped_by(make_validation(checks={**checks, name: (False, "it is not so")})) == {name}
+
+
+LANDMARK = Gate("later", "ici", "landmarks", "at_most", 0.05, "estimate", ("response",), absent_passes=True)
+
+
+def test_each_later_landmark_is_judged() -> None:
+    (day,) = make_outcome().landmarks
+    bad = replace(day, key="week_2", title="Week 2", metrics={"ici": Estimate(0.2, 0.15, 0.25)})
+    validation = with_outcome(make_outcome(landmarks=(day, bad)))
+    found = judge(validation, Gates("test", "0", (LANDMARK,)))
+    assert [(f.whom, f.verdict, f.accepted) for f in found] == [
+        ("from day 1 on", PASSES, True),
+        ("from week 2 on", FAILS, False),
+    ]
+    assert stopped_by(validation) == {"landmark_calibration"}
+
+
+def test_a_landmark_that_the_data_do_not_offer_is_not_measured_and_few_events_are_too_little() -> None:
+    nowhere = Design("day_1", "Day 1", "Not possible: no landmark day_1", 0, 0, {})
+    absent = one(LANDMARK, make_outcome(landmarks=(nowhere,)))
+    assert (absent.verdict, absent.accepted) == (TOO_LITTLE, True)
+    assert absent.reason == "not measured: Not possible: no landmark day_1"
+    assert not one(replace(LANDMARK, absent_passes=False), make_outcome(landmarks=(nowhere,))).accepted
+    few = replace(make_outcome().landmarks[0], patients=60, events=20)
+    assert not one(replace(LANDMARK, minimum_events=50), make_outcome(landmarks=(few,))).accepted
+
+
+def test_a_version_without_later_landmarks_has_none_to_judge() -> None:
+    found = one(LANDMARK, make_outcome(landmarks=()))
+    assert (found.reason, found.accepted) == ("not measured: the version has none", True)

@@ -53,6 +53,7 @@ def make_outcome(**changes: Any) -> OutcomeValidation:
         thresholds=(0.2, 0.6),
         coverage=Estimate(0.97, 0.8, 1.0),
         subgroups=(Subgroups("sex", members, {}),),
+        landmarks=(Design("day_1", "Day 1", "5 folds, once", 900, 300, METRICS),),
         champion=COMPARISON,
     )
     return replace(whole, **changes)

@@ -18,9 +18,10 @@ from training.cross_validation import cross_validate, fit_model
 from training.landmarks import tables_of
 from training.metrics import METRICS, Predicted
 from training.patients import Patients, make_outer_splits
-from training.validation.champion import compare_with_champion, plan_champion, see_as, subtract_champion
+from training.validation.champion import compare_with_champion, plan_champion, subtract_champion
 from training.validation.refits import do_work
 from training.validation.results import Comparison
+from training.validation.seen import see_as
 
 
 @cache
