@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from features.cohort import Cohort
     from features.cohort_file import Predictor
 
-__all__ = ["FEWEST", "TESTED", "heterogeneity", "measure_subgroups"]
+__all__ = ["FEWEST", "TESTED", "find_subgroups", "heterogeneity", "measure_subgroups"]
 
 FEWEST: Final = 10
 """Patients with, and without, the outcome that a member needs. With fewer, even beside a hundred others, the
@@ -76,15 +76,33 @@ def measure_subgroups(
         One for each predictor with `subgroup = true`, in the order of the file. Members with too few patients
         of a class, or all of one group where groups are drawn, are there without figures.
     """
-    columns = dict(zip(column_names(cohort.file), cohort.rows.T, strict=True))
     return tuple(
-        _measure_predictor(predictor.name, members, repeats, weights, threshold)
+        _measure_predictor(
+            name, {level: who[patients] for level, who in members.items()}, repeats, weights, threshold
+        )
+        for name, members in find_subgroups(cohort).items()
+    )
+
+
+def find_subgroups(cohort: Cohort) -> dict[str, dict[str, NDArray[np.bool_]]]:
+    """Find the patients of each declared subgroup.
+
+    Parameters
+    ----------
+    cohort : Cohort
+
+    Returns
+    -------
+    dict of str to dict of str to ndarray of shape (n,)
+        By predictor, then by member: each level; a number cut at the cohort file's `cuts`, or at the median;
+        "not recorded" where that happens.
+    """
+    columns = dict(zip(column_names(cohort.file), cohort.rows.T, strict=True))
+    return {
+        predictor.name: dict(_members(predictor, columns[predictor.name]))
         for predictor in cohort.file.baseline_predictors
         if predictor.subgroup
-        for members in [
-            {level: inside[patients] for level, inside in _members(predictor, columns[predictor.name])}
-        ]
-    )
+    }
 
 
 def heterogeneity(draws: Sequence[Draws]) -> float:

@@ -1,0 +1,188 @@
+"""Whether the 95 % intervals that gates judge hold the truth, on simulated cohorts.
+
+The candidate is the elastic net; the champion's part is played by the ridge regression. The truth of an
+interval is the figure of the very models that it tells of, those of the folds, among 20,000 fresh patients of
+new sites.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from benchmarks.first_design import clinical_thresholds, predict_first, validate_first, weights_of
+from benchmarks.simulated import fresh
+from models.response_model import OUTCOMES
+from training.bootstrap import Estimate, repeats_of
+from training.metrics import METRICS
+from training.net_benefit import gain_metric
+from training.patients import Patients
+from training.validation.champion import Answers, subtract_champion
+from training.validation.held_out import hold_out_folds
+from training.validation.intervals import measure_coverage
+from training.validation.subgroups import find_subgroups
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from benchmarks.simulated import Fresh
+    from features.cohort import Cohort
+    from training.folds import Split
+    from training.validation.results import OutcomeValidation, Validation
+
+__all__ = ["CANDIDATE", "Held", "hold_intervals", "summarise"]
+
+CANDIDATE: Final = "elastic_net"
+_CHAMPION: Final = "ridge"
+_IN_SUBGROUPS: Final = ("auroc", "ici")
+"""Figures that gates judge in subgroups."""
+_SUBGROUPS: Final = "in subgroups"
+
+
+@dataclass(frozen=True)
+class Held:
+    """An interval and the truth that it is to hold.
+
+    Parameters
+    ----------
+    outcome, figure : str
+    low, high, truth : float
+        NaN where the figure is not defined.
+    """
+
+    outcome: str
+    figure: str
+    low: float
+    high: float
+    truth: float
+
+
+def hold_intervals(made: Cohort, seed: int) -> tuple[Validation, list[Held]]:
+    """Validate a simulated cohort and hold its intervals against fresh patients.
+
+    Parameters
+    ----------
+    made : Cohort
+        From `benchmarks.simulated.cohort`.
+    seed : int
+
+    Returns
+    -------
+    Validation
+        See `benchmarks.first_design.validate_first`.
+    list of Held
+        Of each outcome; a figure in subgroups is there once for each that is large enough.
+    """
+    people, patients = fresh(), Patients.from_cohort(made)
+    held = hold_out_folds(patients, seed, 1)
+    whole, splits = _predict_also(patients, held.splits, people)
+    own, others = {}, {}
+    for candidate in (CANDIDATE, _CHAMPION):
+        table = predict_first(whole, replace(held, splits=splits), seed, candidate)
+        is_own = table["patient"] < len(patients.rows)
+        own[candidate], others[candidate] = table[is_own], table[~is_own]
+    validated = validate_first(made, own[CANDIDATE], seed, CANDIDATE)
+    found = []
+    for name, outcome in validated.outcomes.items():
+        of_outcome = [
+            {key: table[table["outcome"] == name] for key, table in tables.items()}
+            for tables in (own, others)
+        ]
+        estimates = _estimates(outcome) | {"champion": _against_champion(made, name, of_outcome[0], seed)}
+        truths = _truths(made, people, name, of_outcome[1])
+        found += [
+            Held(name, key[0] if isinstance(key, tuple) else key, one.low, one.high, truths[key])
+            for key, one in estimates.items()
+        ]
+    return validated, found
+
+
+def summarise(found: Sequence[Held]) -> dict[str, dict[str, Any]]:
+    """Share of the intervals that hold the truth, that lie above it, and that hold the mean of all truths.
+
+    Parameters
+    ----------
+    found : sequence of Held
+        Of all cohorts.
+
+    Returns
+    -------
+    dict of str to dict
+        By outcome, then by figure.
+    """
+    result: dict[str, dict[str, Any]] = {name: {} for name in OUTCOMES}
+    for outcome, figure in dict.fromkeys((one.outcome, one.figure) for one in found):
+        ends = [(o.low, o.high, o.truth) for o in found if (o.outcome, o.figure) == (outcome, figure)]
+        low, high, truth = np.array([one for one in ends if not np.isnan(one).any()]).reshape(-1, 3).T
+        mean = float(truth.mean())
+        result[outcome][figure] = {
+            "intervals": len(truth),
+            "mean": mean,
+            "sd": float(truth.std(ddof=1)),
+            "covered": float(((low <= truth) & (truth <= high)).mean()),
+            "above": float((low > truth).mean()),
+            "mean covered": float(((low <= mean) & (mean <= high)).mean()),
+        }
+    return result
+
+
+def _predict_also(
+    patients: Patients, splits: Sequence[Sequence[Split]], people: Fresh
+) -> tuple[Patients, Sequence[Sequence[Split]]]:
+    """Append people to the patients, and to the test rows of every fold."""
+    n, count = len(patients.rows), len(people.clinic)
+    outcomes = {name: np.concatenate([y, people.observed[name]]) for name, y in patients.outcomes.items()}
+    groups = None if patients.groups is None else np.append(patients.groups, np.full(count, -1))
+    rows = np.concatenate([patients.rows, people.clinic])
+    appended = np.arange(n, n + count)
+    more = [[(train, np.concatenate([test, appended])) for train, test in folds] for folds in splits]
+    return Patients(patients.cohort_file, rows, outcomes, groups), more
+
+
+def _estimates(outcome: OutcomeValidation) -> dict[Any, Estimate]:
+    """What gates are judged on, and every other figure; in subgroups by figure, predictor and level."""
+    found: dict[Any, Estimate] = dict(outcome.designs[0].metrics)
+    if outcome.coverage is not None:
+        found["coverage"] = outcome.coverage
+    gain = outcome.net_benefit["gain"]
+    for at, *values in zip(("low", "middle", "high"), gain.value, gain.low, gain.high, strict=True):
+        found[f"net_benefit_gain, {at}"] = Estimate(*values)
+    for member in (member for group in outcome.subgroups for member in group.members if not member.too_small):
+        for metric in _IN_SUBGROUPS:
+            found[f"{metric} {_SUBGROUPS}", member.predictor, member.level] = member.metrics[metric]
+    return found
+
+
+def _against_champion(made: Cohort, name: str, tables: dict[str, pd.DataFrame], seed: int) -> Estimate:
+    """The paired difference of the Brier scores, as `validate` makes it."""
+    theirs = tables[_CHAMPION]
+    p, fold = np.full(len(made.rows), np.nan), np.zeros(len(made.rows), dtype=np.intp)
+    p[theirs["patient"]], fold[theirs["patient"]] = theirs["probability"], theirs["fold"]
+    answers = {name: [Answers(p, fold, float(theirs["parameters"].mean()))]}
+    weights = weights_of(Patients.from_cohort(made), seed)
+    return subtract_champion(made, {name: repeats_of(tables[CANDIDATE])}, answers, weights)[name].metrics[
+        "brier"
+    ]
+
+
+def _truths(made: Cohort, people: Fresh, name: str, tables: dict[str, pd.DataFrame]) -> dict[Any, float]:
+    """The figures of `_estimates`, of the same models among fresh patients."""
+    (ours,), (theirs,) = (repeats_of(tables[key]) for key in (CANDIDATE, _CHAMPION))
+    once = np.ones(len(ours.y))
+    found: dict[Any, float] = {key: metric(ours, once) for key, metric in METRICS.items()}
+    for at, threshold in clinical_thresholds(name).items():
+        found[f"net_benefit_gain, {at}"] = gain_metric(threshold)(ours, once)
+    found["coverage"] = measure_coverage(tables[CANDIDATE], np.stack([once, once])).value
+    found["champion"] = found["brier"] - METRICS["brier"](theirs, once)
+    folds = len(np.unique(ours.fold))  # each one's model predicts all fresh patients, in their order
+    for predictor, members in find_subgroups(replace(made, rows=people.clinic)).items():
+        for level, inside in members.items():
+            part = ours.take(np.tile(inside, folds))
+            for metric in _IN_SUBGROUPS:
+                value = METRICS[metric](part, np.ones(len(part.y)))
+                found[f"{metric} {_SUBGROUPS}", predictor, level] = value
+    return found
