@@ -8,8 +8,9 @@ patients, by a term of its own (`training.overlap`); few groups, by percentiles 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from training.intervals import count_units, find_interval
 from training.metrics import METRICS, Figures, Metric, Predicted
-from training.overlap import overlap_errors
+from training.overlap import centred_logits, overlap_parts, subtract_parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,32 +64,34 @@ class Draws:
         Means over the repeats; NaN where the figure is not defined.
     units : int
         Patients or groups that are drawn independently.
-    overlap : float
-        Standard error that folds add by learning from each other's patients.
+    overlap : ndarray of shape (3,)
+        What folds add that learn from each other's patients (`training.overlap.overlap_parts`).
+    lines : ndarray of shape (r, n)
+        Of the predictions (`training.overlap.centred_logits`), for differences; empty if they are not known.
     distance : bool
         See `training.intervals.find_interval`.
+    within : tuple of float
+        Lowest and highest value that the figure can have.
     """
 
     repeats: NDArray[np.float64]
     samples: NDArray[np.float64]
     units: int
-    overlap: float = 0.0
+    overlap: NDArray[np.float64] = field(default_factory=lambda: np.zeros(3))
+    lines: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     distance: bool = False
+    within: tuple[float, float] = (-math.inf, math.inf)
 
     def estimate(self) -> Estimate:
         """Give the mean over the repeats with its 95 % interval."""
-        ends = find_interval(
-            self.repeats, self.samples, self.units, overlap=self.overlap, distance=self.distance
-        )
-        return Estimate(float(self.repeats.mean()), *ends)
+        overlap = float(np.linalg.norm(self.overlap))
+        ends = find_interval(self.repeats, self.samples, self.units, overlap=overlap, distance=self.distance)
+        low, high = np.clip(ends, *self.within)
+        return Estimate(float(self.repeats.mean()), float(low), float(high))
 
     def minus(self, other: Draws) -> Draws:
-        """Give the paired difference from another figure, drawn with the same weights and repeats.
-
-        What the two models learned from each other's patients cancels as if the smaller model were a part of
-        the larger.
-        """
-        overlap = float(np.sqrt(abs(self.overlap**2 - other.overlap**2)))
+        """Give the paired difference from another figure, drawn with the same weights and repeats."""
+        overlap = subtract_parts(self.overlap, other.overlap, (self.lines, other.lines))
         return Draws(self.repeats - other.repeats, self.samples - other.samples, self.units, overlap)
 
 
@@ -198,6 +201,7 @@ def draw_metrics(
     units = count_units(weights)
     usable = np.flatnonzero((weights @ y > 0) & (weights @ (1 - y) > 0))  # both classes were drawn
     rows = np.vstack([own, weights[usable]])
+    lines = centred_logits(repeats)
     families: dict[object, tuple[_Found, _Found]] = {}
     found = {}
     for name, given in metrics.items():
@@ -210,7 +214,7 @@ def draw_metrics(
             spread = np.full(len(weights), np.nan)
             spread[usable] = samples
             samples = spread
-        found[name] = Draws(drawn[:, 0], samples, units, float(overlap[0]), metric.distance)
+        found[name] = Draws(drawn[:, 0], samples, units, overlap[:, 0], lines, metric.distance, metric.within)
     return found
 
 
@@ -237,10 +241,10 @@ def in_blocks(
 def _measure_family(
     repeats: list[Predicted], rows: NDArray[np.float64], figures: Figures
 ) -> tuple[_Found, _Found]:
-    """Figures that share their work, each of shape (r, samples), and what overlap adds, of shape (1,)."""
+    """Figures that share their work, each of shape (r, samples), and what overlap adds, of shape (3, 1)."""
     with np.errstate(divide="ignore", invalid="ignore"):  # not defined is NaN, and said so
         found = [in_blocks(rows, partial(figures, data)) for data in repeats]
-        overlap = overlap_errors(repeats, lambda data: figures(data, rows[:1]))
+        overlap = overlap_parts(repeats, lambda data: figures(data, rows[:1]))
     return {name: np.array([figure[name] for figure in found]) for name in found[0]}, overlap
 
 

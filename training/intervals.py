@@ -5,6 +5,11 @@ error that divides by n instead of n - 1, with normal instead of t quantiles: th
 Hesterberg (Am Stat 2015;69:371-386) widen them. And they double any bias of a figure: the *bias-corrected*
 percentiles of Efron (J Am Stat Assoc 1987;82:171-185) shift them back.
 
+With fewer than ten units the percentiles that are asked for lie at the very end of what can be drawn: the
+most extreme sample of k units holds one of them k times, and has the probability k ** -k. There an interval
+reaches at least as far as that of a mean of k units does, by Student's t. Two units have none: t with one
+degree of freedom says nothing.
+
 Neither is enough for a distance from perfection, such as the integrated calibration index. Chance adds to
 its square once in the patients and once more in each sample, and perfect predictions have 0, which no sample
 reaches. So the square is shifted by twice what drawing adds to it, and cut off at 0.
@@ -26,9 +31,12 @@ from scipy.stats import t as student
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["count_units", "find_band", "find_interval"]
+__all__ = ["FEWEST_UNITS", "count_units", "find_band", "find_interval"]
 
 _TAIL: Final = 0.025
+FEWEST_UNITS: Final = 3
+"""Of which an interval can be told."""
+_FEW: Final = 10
 _NORMAL: Final = float(ndtri(1 - _TAIL))
 
 
@@ -77,13 +85,13 @@ def find_interval(
     Returns
     -------
     low, high : float
-        NaN if the figure is not defined, or nothing can vary: there is only one unit.
+        NaN if the figure is not defined, or there are fewer than three units.
     """
     value = float(repeats.mean())
     defined = samples[~np.isnan(samples)]
-    if not len(defined) or np.isnan(value) or units < 2:
+    if not len(defined) or np.isnan(value) or units < FEWEST_UNITS:
         return float("nan"), float("nan")
-    reach = float(np.sqrt(units / (units - 1)) * student.ppf(1 - _TAIL, units - 1))
+    reach = float(np.sqrt(units / (units - 1)) * student.ppf(1 - _TAIL, units - 1))  # in standard deviations
     tails = np.array([-reach, reach])
     if distance:
         squares = defined**2
@@ -94,7 +102,8 @@ def find_interval(
         low, high = np.quantile(defined, ndtr(2 * float(ndtri(below)) + tails))
     splits = repeats.var(ddof=1) / len(repeats) if len(repeats) > 1 else 0.0
     extra = _NORMAL**2 * (splits + overlap**2)
-    down, up = max(value - low, 0.0), max(high - value, 0.0)
+    least = reach * float(defined.std()) if units < _FEW else 0.0
+    down, up = max(value - low, least), max(high - value, least)
     low, high = value - float(np.sqrt(down**2 + extra)), value + float(np.sqrt(up**2 + extra))
     return max(low, 0.0) if distance else low, high
 

@@ -10,6 +10,7 @@ within folds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 _EPSILON = 1e-12
+_SHARE, _AT_MOST_ONE, _NOT_NEGATIVE = (0.0, 1.0), (-math.inf, 1.0), (0.0, math.inf)
 
 Figures = Callable[["Predicted", "NDArray[np.float64]"], Mapping[str, "NDArray[np.float64]"]]
 """Figures that share their work, of each row of weights: of shape (samples,), by name."""
@@ -94,11 +96,14 @@ class Metric:
         Which computes it, and perhaps others with it.
     distance : bool
         Whether it is a distance from perfection, whose intervals need more care (`training.intervals`).
+    within : tuple of float
+        Lowest and highest value that it can have, to which intervals are cut.
     """
 
     name: str
     figures: Figures
     distance: bool = False
+    within: tuple[float, float] = (-math.inf, math.inf)
 
     def __call__(self, data: Predicted, w: NDArray[np.float64]) -> float:
         """Measure patients under one set of weights, of shape (n,)."""
@@ -157,18 +162,18 @@ def _accuracy(data: Predicted, weights: NDArray[np.float64]) -> dict[str, NDArra
 METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        Metric("auroc", _discrimination),
-        Metric("average_precision", _discrimination),
-        Metric("brier", _accuracy),
-        Metric("brier_skill", _accuracy),
-        Metric("scaled_brier", _accuracy),
-        Metric("log_loss", _accuracy),
+        Metric("auroc", _discrimination, within=_SHARE),
+        Metric("average_precision", _discrimination, within=_SHARE),
+        Metric("brier", _accuracy, within=_SHARE),
+        Metric("brier_skill", _accuracy, within=_AT_MOST_ONE),
+        Metric("scaled_brier", _accuracy, within=_AT_MOST_ONE),
+        Metric("log_loss", _accuracy, within=_NOT_NEGATIVE),
         Metric("calibration_intercept", lambda data, w: {"calibration_intercept": intercepts(data, w)}),
         Metric("calibration_slope", lambda data, w: {"calibration_slope": slopes(data, w)}),
-        Metric("ici", curve_distances, distance=True),
-        Metric("e50", curve_distances, distance=True),
-        Metric("e90", curve_distances, distance=True),
-        Metric("o_e", _accuracy),
+        Metric("ici", curve_distances, distance=True, within=_SHARE),
+        Metric("e50", curve_distances, distance=True, within=_SHARE),
+        Metric("e90", curve_distances, distance=True, within=_SHARE),
+        Metric("o_e", _accuracy, within=_NOT_NEGATIVE),
     )
 }
 """Every figure that a fit reports, by name."""

@@ -26,6 +26,13 @@ has two parts. With K folds and w_i = p_i (1 - p_i):
 
 Calibration in the large has no part in any of this.
 
+In the difference of two procedures on the same patients the level of folds, and what plan-wise prevalence
+learned, cancel as far as both move the figure alike. What the models learned has tr(H1 H2) in common. Where
+there is nothing to find, the correlation of their logits within folds is its share of the root of q1 q2: 1 of
+the same procedure twice, 0 of two that ask for unrelated things. A signal that both have found makes them
+look more alike than their errors are; but projections have no more in common than the smaller of q1 and q2,
+and no more than that is taken off.
+
 No estimate of this variance from one cross-validation is unbiased whatever the data (Bengio and Grandvalet,
 J Mach Learn Res 2004;5:1089-1105). This one leans on what is known of the model, q. How often intervals then
 hold what they should is measured on simulated cohorts (`make bench`, `gates`; ADR 13).
@@ -45,7 +52,7 @@ if TYPE_CHECKING:
 
     from training.metrics import Predicted
 
-__all__ = ["overlap_errors"]
+__all__ = ["centred_logits", "overlap_errors", "overlap_parts", "subtract_parts"]
 
 _EPSILON = 1e-12
 _REACH = 0.5
@@ -72,8 +79,78 @@ def overlap_errors(
     dict of str to ndarray
         Of the shapes that `measure` gives; 0 with one model, or if models learned from none of the patients.
     """
+    return {name: np.linalg.norm(parts, axis=0) for name, parts in overlap_parts(repeats, measure).items()}
+
+
+def overlap_parts(
+    repeats: Sequence[Predicted], measure: Callable[[Predicted], _Figures]
+) -> dict[str, NDArray[np.float64]]:
+    """Give the parts of `overlap_errors`, whose squares add up.
+
+    Parameters
+    ----------
+    repeats, measure
+        As of `overlap_errors`.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (3, ...)
+        What the model learned of differences between patients, what plan-wise prevalence learned, and the
+        level of folds; each with the sign of the figure's derivative.
+    """
     found = [_errors(data, measure) for data in repeats]
-    return {name: np.linalg.norm(np.mean([one[name] for one in found], axis=0), axis=0) for name in found[0]}
+    return {name: np.mean([one[name] for one in found], axis=0) for name in found[0]}
+
+
+def subtract_parts(
+    one: NDArray[np.float64],
+    other: NDArray[np.float64],
+    lines: tuple[NDArray[np.float64], NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """Give the parts of the difference of a figure of two procedures on the same patients.
+
+    Parameters
+    ----------
+    one, other : ndarray of shape (3,)
+        From `overlap_parts`.
+    lines : tuple of two ndarrays of one shape
+        From `centred_logits`, of both.
+
+    Returns
+    -------
+    ndarray of shape (3,)
+    """
+    (a, *rest), (b, *others) = one, other
+    smaller, larger = sorted((abs(a), abs(b)))
+    spread = float(np.prod([np.linalg.norm(line) for line in lines]))
+    alike = float(np.vdot(*lines)) / spread if spread > 0 else 0.0
+    shared = min(max(alike, 0.0), smaller / larger) if larger > 0 else 0.0
+    model = np.sqrt(max(a**2 + b**2 - 2 * shared * a * b, 0.0))
+    return np.array([model, *np.subtract(rest, others)])
+
+
+def centred_logits(repeats: Sequence[Predicted]) -> NDArray[np.float64]:
+    """Give the logits of the predictions, less the mean of their fold.
+
+    Parameters
+    ----------
+    repeats : sequence of r Predicted
+        Of the same n patients.
+
+    Returns
+    -------
+    ndarray of shape (r, n)
+    """
+    lines = []
+    for data in repeats:
+        line, fold = _logit(data.p), np.unique(data.fold, return_inverse=True)[1]
+        lines.append(line - (np.bincount(fold, line) / np.bincount(fold))[fold])
+    return np.array(lines)
+
+
+def _logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    result: NDArray[np.float64] = logit(np.clip(p, _EPSILON, 1 - _EPSILON))
+    return result
 
 
 def _errors(data: Predicted, measure: Callable[[Predicted], _Figures]) -> _Figures:
@@ -85,7 +162,7 @@ def _errors(data: Predicted, measure: Callable[[Predicted], _Figures]) -> _Figur
     factor = folds / (folds - 1)
     among = factor**2 * (1 - 1 / len(labels))  # of a part of the patients, fewer pairs are in different folds
     weight, chance = data.p * (1 - data.p), data.y - data.p
-    line, floor = (logit(np.clip(p, _EPSILON, 1 - _EPSILON)) for p in (data.p, data.floor))
+    line, floor = _logit(data.p), _logit(data.floor)
 
     def centred(values: NDArray[np.float64], by: NDArray[np.intp]) -> NDArray[np.float64]:
         return values - (np.bincount(by, weight * values) / np.bincount(by, weight))[by]

@@ -18,6 +18,7 @@ from scipy.stats import f as fisher
 
 from features.encoding import column_names
 from training.bootstrap import Draws, draw_metrics
+from training.intervals import FEWEST_UNITS
 from training.metrics import METRICS, Predicted
 from training.net_benefit import gain_metric
 from training.validation.results import Subgroup, Subgroups
@@ -74,7 +75,7 @@ def measure_subgroups(
     -------
     tuple of Subgroups
         One for each predictor with `subgroup = true`, in the order of the file. Members with too few patients
-        of a class, or all of one group where groups are drawn, are there without figures.
+        of a class, or of fewer than three groups where groups are drawn, are there without figures.
     """
     return tuple(
         _measure_predictor(
@@ -155,7 +156,7 @@ def _measure_predictor(
                 {**METRICS, "net_benefit_gain": gain_metric(threshold)},
                 keep_all=True,
             )
-        if found and found["auroc"].units < 2:
+        if found and found["auroc"].units < FEWEST_UNITS:
             found = {}
         if found:
             drawn.append(found)
