@@ -1,8 +1,8 @@
 """What folds add by learning from each other's patients: by formula, by what stays 0, and as it really is."""
 
 from dataclasses import replace
-from itertools import pairwise
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
