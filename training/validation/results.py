@@ -61,7 +61,7 @@ class Design:
     ----------
     key : str
         `nested_cv`, `leave_group_out`, `leave_period_out`, `optimism`, `external`,
-        `external_recalibrated_in_large` or `external_recalibrated`.
+        `external_recalibrated_in_large` or `external_recalibrated`; of a later landmark, the landmark's name.
     title : str
         As tables show it.
     how : str
@@ -185,8 +185,9 @@ class Instability:
     Parameters
     ----------
     refits : int
-    mean_absolute_difference : float
-        From the version's own prediction, in probability; the mean over patients and refits.
+    mean_absolute_difference : Estimate
+        From the version's own prediction, in probability; the mean over patients and refits, with the
+        central 95 % of the refits.
     by_prediction : Curve
         `at`: the version's own probability, in tenths of patients; `value`: mean prediction of the refits;
         `low`, `high`: ends of their central 95 %.

@@ -98,8 +98,8 @@ def validate_version(
 
     On the data that it was fitted on, the procedure that made it is validated: first by nested
     cross-validation with everything learned anew, the search over candidates too, then by leaving out groups
-    and periods and by the bootstrap, with the version's own candidate. On other data the version itself is
-    validated, as it is and recalibrated.
+    and periods and by samples without replacement, which tell its optimism, with the version's own
+    candidate. On other data the version itself is validated, as it is and recalibrated.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ def validate_version(
     progress : callable, optional
         Called with the number of steps done and of all.
     seed : int, optional
-        Of folds and bootstrap; that of the fit if left out.
+        Of folds, samples and bootstrap; that of the fit if left out.
 
     Returns
     -------
