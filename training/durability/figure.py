@@ -11,6 +11,7 @@ from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from models.durability import BAND_LEVEL
 from training.durability.metrics import kaplan_meier
+from training.figure_style import ACCENT, DPI, GREY, INK, SOFT, make_plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["durability_figure"]
 
-_INK, _ACCENT, _SOFT, _GREY = "#1f2933", "#0b6e8a", "#9cc9d6", "#7b8794"  # as training.figures
-_DPI = 150
 _AT_RISK_WEEKS = (0, 13, 26, 39, 52)
 
 
@@ -50,26 +49,24 @@ def durability_figure(model: DurabilityModel, report: DurabilityReport, title: s
     if report.effects is None or report.used is None:
         raise ValueError("there are no average curves to draw")
     count = len(model.levels)
-    figure = Figure(figsize=(2.9 * count + 0.6, 4.3), layout="constrained", dpi=_DPI)
+    figure = Figure(figsize=(2.9 * count + 0.6, 4.3), layout="constrained", dpi=DPI)
     panels = np.atleast_1d(figure.subplots(1, count, sharey=True))
     reference = report.effects.curves[0, 0]
     for k, axes in enumerate(panels):
         observed = report.used.take(np.flatnonzero(report.used.maintenance == k))
         seen = model.weeks[~np.isnan(model.hazard[k])]
         days = np.arange(7 * seen[-1] + 1) / 7
-        axes.plot(
-            days, kaplan_meier(observed, days), color=_INK, linewidth=1, label="observed (Kaplan-Meier)"
-        )
+        axes.plot(days, kaplan_meier(observed, days), color=INK, linewidth=1, label="observed (Kaplan-Meier)")
         centre, low, high = report.effects.curves[:, k]
         axes.fill_between(
-            model.weeks, low, high, color=_SOFT, alpha=0.5, linewidth=0, label=f"{BAND_LEVEL:.0%} band"
+            model.weeks, low, high, color=SOFT, alpha=0.5, linewidth=0, label=f"{BAND_LEVEL:.0%} band"
         )
-        axes.plot(model.weeks, centre, color=_ACCENT, linewidth=2, label="model, same patients in each panel")
+        axes.plot(model.weeks, centre, color=ACCENT, linewidth=2, label="model, same patients in each panel")
         if k:
             axes.plot(
                 model.weeks,
                 reference,
-                color=_GREY,
+                color=GREY,
                 linewidth=1,
                 linestyle=(0, (4, 3)),
                 label=f"model, {_words(model.levels[0])}",
@@ -78,20 +75,20 @@ def durability_figure(model: DurabilityModel, report: DurabilityReport, title: s
         axes.set_title(
             f"{_words(model.levels[k]).capitalize()}\n{patients} responders, {relapses} relapses",
             loc="left",
-            color=_INK,
+            color=INK,
             fontsize=9,
         )
         weeks = [week for week in _AT_RISK_WEEKS if week <= seen[-1]]
         followed = [int((observed.weeks >= week).sum()) for week in weeks]
-        axes.annotate("still followed:", (0, 0.06), fontsize=7, color=_GREY)
+        axes.annotate("still followed:", (0, 0.06), fontsize=7, color=GREY)
         for week, still in zip(weeks, followed, strict=True):
-            axes.annotate(str(still), (week, 0.02), ha="center" if week else "left", fontsize=7, color=_GREY)
-        axes.set_xlabel("Weeks since response", color=_INK, fontsize=9)
+            axes.annotate(str(still), (week, 0.02), ha="center" if week else "left", fontsize=7, color=GREY)
+        axes.set_xlabel("Weeks since response", color=INK, fontsize=9)
         _plain(axes)
-    panels[0].set_ylabel("Probability of no relapse", color=_INK, fontsize=9)
+    panels[0].set_ylabel("Probability of no relapse", color=INK, fontsize=9)
     handles, labels = panels[-1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=8)
-    figure.suptitle(fill(title, 40 * count), x=0.01, ha="left", color=_INK, fontsize=11, fontweight="bold")
+    figure.suptitle(fill(title, 40 * count), x=0.01, ha="left", color=INK, fontsize=11, fontweight="bold")
     return figure
 
 
@@ -104,5 +101,4 @@ def _plain(axes: Axes) -> None:
     axes.set_xlim(-1, 53)
     axes.xaxis.set_major_locator(MultipleLocator(13))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(colors=_INK, labelsize=9)
+    make_plain(axes)
