@@ -56,8 +56,7 @@ def _missing_endpoints(m: Material) -> str:
     return (
         text
         + ". Figures are given complete-case, weighted by the inverse probability of having an endpoint, "
-        "and with "
-        "bounds for the worst and best that the missing ones can be."
+        "and with bounds for the worst and best that the missing ones can be."
     )
 
 
@@ -80,10 +79,9 @@ def _building(m: Material) -> str:
         else "The candidate with the best inner log loss was chosen, the simpler one of those that tie."
     )
     return (
-        "Candidates: plan-wise prevalence, ridge posterior, elastic net, random forest, boosted trees "
-        "and their "
-        f"average, tuned by inner cross-validation on training patients. {how} Used: {chosen}. Probabilities "
-        "are recalibrated on inner out-of-fold predictions."
+        "Candidates: plan-wise prevalence, ridge posterior, elastic net, random forest, boosted trees and "
+        f"their average, tuned by inner cross-validation on training patients. {how} Used: {chosen}. "
+        "Probabilities are recalibrated on inner out-of-fold predictions."
     )
 
 
@@ -97,8 +95,7 @@ def _clusters(m: Material) -> str:
         return f"{text} Heterogeneity between them was not measured."
     return (
         f"{text} Each {group} was held out in turn, with a random-effects mean and a 95 % prediction "
-        "interval for "
-        "a new one."
+        "interval for a new one."
     )
 
 
@@ -108,8 +105,8 @@ def _measures(m: Material) -> str:
     plots = "calibration plot with band, decision curve" if first else "none without a validation"
     return (
         f"{', '.join(shown_name(name) for name in names)}; 95 % intervals, "
-        f"{m.metrics['validation']['interval']}. "
-        f"Plots: {plots}. Candidates are compared on the same patients."
+        f"{m.metrics['validation']['interval']}. Plots: {plots}. Candidates are compared on the same "
+        "patients."
     )
 
 
@@ -118,8 +115,7 @@ def _updating(m: Material) -> str:
     if "external_recalibrated" in keys:
         return (
             "The artefact is shown as it is, after recalibration in the large, and after logistic "
-            "recalibration, "
-            "cross-fitted on the validation data. The version itself was not changed."
+            "recalibration, cross-fitted on the validation data. The version itself was not changed."
         )
     return "None: the version was not updated after its evaluation."
 
@@ -149,8 +145,7 @@ def _output(m: Material) -> str:
     ends = None if m.validation is None else m.validation["outcomes"]["response"]["thresholds"]
     text = (
         "Probability with a 90 % interval for the patient's true probability, and a verdict (likely, "
-        "unlikely, "
-        "uncertain) by conformal prediction; no fixed threshold."
+        "unlikely, uncertain) by conformal prediction; no fixed threshold."
     )
     if ends is None:
         return text
@@ -168,8 +163,7 @@ def _leakage(m: Material) -> str:
     whole = f" and never part a {group}" if group else ""
     return (
         f"Folds hold whole patients{whole}; preprocessing, selection, tuning and calibration are learned "
-        "inside "
-        "the fold that uses them."
+        "inside the fold that uses them."
     )
 
 

@@ -34,9 +34,8 @@ def _title(m: Material) -> str:
 def _abstract(m: Material) -> str:
     response = m.metrics["outcomes"]["response"]
     return (
-        f"{response['patients']} patients with an endpoint, {response['events']} responders; the summary "
-        "at the "
-        "head of this report holds objectives, methods and results."
+        f"{response['patients']} patients with an endpoint, {response['events']} responders; the summary at "
+        "the head of this report holds objectives, methods and results."
     )
 
 
@@ -137,9 +136,9 @@ def _predictors(m: Material) -> str:
 def _timing(m: Material) -> str:
     order = ", ".join(m.cohort_file.landmarks)
     return (
-        f"The cohort file gives each predictor the landmark from which it is known ({order}); a "
-        "prediction at a "
-        "landmark uses no later one. That recorded values were taken before the outcome is for people to say."
+        f"The cohort file gives each predictor the landmark from which it is known ({order}); a prediction "
+        "at a landmark uses no later one. That recorded values were taken before the outcome is for people "
+        "to say."
     )
 
 

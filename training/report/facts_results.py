@@ -19,8 +19,8 @@ _SPECIFICATION: Final = (
 )
 POOR_INPUT: Final = (
     "Values outside the allowed range are refused; missing ones are handled as learned, listed in the "
-    "answer, "
-    "and widen the interval; values beyond the 1st and 99th percentile of training patients are named."
+    "answer, and widen the interval; values beyond the 1st and 99th percentile of training patients are "
+    "named."
 )
 _HEAD: Final = ("auroc", "brier", "calibration_intercept", "calibration_slope")
 

@@ -109,8 +109,7 @@ def _tabulate_plans(effects: Mapping[str, Plain], patients: int) -> Table:
     ]
     note = (
         "A slope or an AUTOC whose interval holds 0 shows no difference of effects between patients. "
-        "E-value: how "
-        "strong a hidden confounder would have to be."
+        "E-value: how strong a hidden confounder would have to be."
     )
     return Table("Plans: support, effects, heterogeneity", head, rows, note, wide=True)
 

@@ -38,8 +38,7 @@ def show_candidates(m: Material) -> list[Figure]:
         )
         caption = (
             "Log loss saved against plan-wise prevalence, out of fold, on the same patients; above 0 is "
-            "better. "
-            f"Used: {used.replace('_', ' ')}."
+            f"better. Used: {used.replace('_', ' ')}."
         )
         if not gains:
             continue
@@ -89,10 +88,8 @@ def show_drivers(m: Material) -> list[Figure]:
             Figure(
                 draw_drivers(f"drivers-{outcome}", moving[:_DRIVERS], outcome),
                 f"The {min(_DRIVERS, len(moving))} strongest of {len(moving)} predictors that move the "
-                "probability "
-                f"of {outcome}, against the average patient, over at most 500 training patients. What "
-                "the model "
-                "uses, not what causes the outcome.",
+                f"probability of {outcome}, against the average patient, over at most 500 training patients. "
+                "What the model uses, not what causes the outcome.",
                 table,
             )
         )

@@ -81,9 +81,9 @@ def show_characteristics(m: Material) -> Table | None:
         "Characteristics before treatment",
         head,
         rows,
-        "Numbers: mean (standard deviation), then how many are not recorded. Others: patients (share of "
-        "the column). "
-        "Counts from 1 to 4 are written as <5; “not shown” keeps such a count from being worked out.",
+        "Numbers: mean (standard deviation), then how many are not recorded. Others: patients (share of the "
+        "column). Counts from 1 to 4 are written as <5; “not shown” keeps such a count from being worked "
+        "out.",
         wide=True,
     )
 

@@ -142,9 +142,8 @@ def _show_calibration(outcome: str, found: Plain, first: Plain) -> Figure:
     ]
     return Figure(
         draw_calibration(f"calibration-{outcome}", found["calibration"], found["histogram"], outcome),
-        f"{first['title']}: flexible calibration curve (restricted cubic spline of the logit) with a 95 "
-        "% band; "
-        f"below, how many patients had which prediction. {'; '.join(line)}.",
+        f"{first['title']}: flexible calibration curve (restricted cubic spline of the logit) with a 95 % "
+        f"band; below, how many patients had which prediction. {'; '.join(line)}.",
         tabulate_curve(
             found["calibration"],
             f"Calibration curve, {outcome}",
@@ -161,9 +160,8 @@ def _show_net_benefit(outcome: str, found: Plain) -> Figure:
     rows = [[*a, b[1]] for a, b in zip(model.rows, everybody.rows, strict=True)]
     return Figure(
         draw_net_benefit(f"net-benefit-{outcome}", curves, ends, outcome),
-        "Net benefit of offering treatment by the model against offering it to all or to none. The "
-        "shaded range "
-        f"of thresholds, {100 * ends[0]:.0f} to {100 * ends[1]:.0f} %, is the one that is judged.",
+        "Net benefit of offering treatment by the model against offering it to all or to none. The shaded "
+        f"range of thresholds, {100 * ends[0]:.0f} to {100 * ends[1]:.0f} %, is the one that is judged.",
         Table(f"Net benefit, {outcome}", ["Threshold", "The model (95 % band)", "Treating all"], rows),
     )
 
@@ -174,9 +172,8 @@ def _show_avoided(outcome: str, found: Plain) -> Figure | None:
         return None
     return Figure(
         draw_avoided(f"avoided-{outcome}", curve, found["thresholds"]),
-        "Treatments avoided per 100 patients against treating all, with no patient who would benefit "
-        "left out, "
-        "in net terms at the odds of the threshold.",
+        "Treatments avoided per 100 patients against treating all, with no patient who would benefit left "
+        "out, in net terms at the odds of the threshold.",
         tabulate_curve(
             curve, f"Interventions avoided per 100, {outcome}", ["Threshold", "Avoided (95 % band)"], 1
         ),
@@ -209,11 +206,9 @@ def _say_missing(found: Mapping[str, Any] | None) -> str:
         return "No endpoint is missing in the data of the validation."
     share = 100 * found["missing"] / max(found["patients"], 1)
     return (
-        f"{found['missing']} of {found['patients']} endpoints ({share:.0f} %) are missing. Weighting "
-        "leaves an "
-        f"effective sample of {found['effective']:.0f} patients. The bounds suppose that all missing "
-        "endpoints "
-        "were the worst, and the best, that they can be."
+        f"{found['missing']} of {found['patients']} endpoints ({share:.0f} %) are missing. Weighting leaves "
+        f"an effective sample of {found['effective']:.0f} patients. The bounds suppose that all missing "
+        "endpoints were the worst, and the best, that they can be."
     )
 
 
@@ -242,9 +237,8 @@ def _show_learning(outcome: str, points: Sequence[Plain]) -> list[Figure]:
         figures.append(
             Figure(
                 draw_learning(f"learning-{outcome}-{metric}", points, metric),
-                f"{shown_name(metric)} in patients not learned from: a curve that still moves at its "
-                "right end says "
-                "that more patients would help.",
+                f"{shown_name(metric)} in patients not learned from: a curve that still moves at its right "
+                "end says that more patients would help.",
                 Table(
                     f"Learning curve, {outcome}: {shown_name(metric)}",
                     ["Patients learned from", shown_name(metric)],

@@ -103,8 +103,7 @@ def _show_units_of(outcome: str, design: Plain, metric: str) -> Figure:
             columns=("Held out", "events / patients"),
         ),
         f"{design['title']}: {shown_name(metric)} in each unit, the random-effects mean with its 95 % "
-        "interval, and the "
-        f"95 % prediction interval for a new unit.{between}",
+        f"interval, and the 95 % prediction interval for a new unit.{between}",
     )
 
 
@@ -127,8 +126,7 @@ def _show_subgroups_of(outcome: str, found: Plain, metric: str, labels: Mapping[
             columns=("Subgroup", "events / patients"),
         ),
         f"{shown_name(metric)} by subgroup; small subgroups are shown as too small, not dropped. With so "
-        "many "
-        "comparisons some p values below 0.05 are to be expected by chance.",
+        "many comparisons some p values below 0.05 are to be expected by chance.",
     )
 
 
