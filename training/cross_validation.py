@@ -12,6 +12,7 @@ from joblib import Parallel, delayed, parallel_config
 from scipy.special import expit
 
 from models.response_model import OUTCOMES, ResponseModel, fit_outcome, fit_score
+from training.folds import fold_seed
 from training.patients import Patients, make_outer_splits, training_sets
 from training.plans.folds import predict_plan_fold
 from training.search import SearchResult, make_inner_folds, search
@@ -29,6 +30,7 @@ __all__ = [
     "fit_fold",
     "fit_known",
     "fit_model",
+    "reuse_candidates",
 ]
 
 REPEATS = 2
@@ -226,13 +228,36 @@ def _candidates_of(
     if like is None:
         return only, [only] * folds
 
-    def used(winners: Mapping[str, str]) -> Mapping[str, str]:
-        # Where nothing beat plan-wise prevalence, what is known since may well: the simplest model tries.
-        fallback = "ridge" if only is None else only
-        return {name: fallback if won == "prevalence" else won for name, won in winners.items()}
+    final = reuse_candidates({name: found.winner for name, found in like.final.searches.items()}, only)
+    return final, [
+        reuse_candidates({name: won[i] for name, won in like.winners.items()}, only) for i in range(folds)
+    ]
 
-    final = used({name: found.winner for name, found in like.final.searches.items()})
-    return final, [used({name: won[i] for name, won in like.winners.items()}) for i in range(folds)]
+
+def reuse_candidates(winners: Mapping[str, str], only: str | None) -> dict[str, str]:
+    """Choose the candidates of a later landmark by those that the search chose at baseline.
+
+    Where nothing beat plan-wise prevalence, what is known since may well: the simplest model tries.
+
+    Parameters
+    ----------
+    winners : mapping of str to str
+        At baseline, by outcome.
+    only : str or None
+        Candidate that was fixed by the user.
+
+    Returns
+    -------
+    dict of str to str
+        By outcome.
+
+    Examples
+    --------
+    >>> reuse_candidates({"response": "forest", "remission": "prevalence"}, None)
+    {'response': 'forest', 'remission': 'ridge'}
+    """
+    fallback = "ridge" if only is None else only
+    return {name: fallback if won == "prevalence" else won for name, won in winners.items()}
 
 
 def fit_fold(
@@ -270,7 +295,7 @@ def fit_fold(
         If the training rows hold too few events or groups for inner folds.
     """
     rows, test = split
-    own_seed = seed + 1000 * (repeat + 1) + fold
+    own_seed = fold_seed(seed, repeat, fold)
     fitted, sets = fit_known(patients.take(rows), own_seed, only)
     inputs = fitted.model.inputs(patients.rows[test])
     tables = []

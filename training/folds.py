@@ -12,7 +12,7 @@ from features.errors import TrainingDataError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Split", "make_splits"]
+__all__ = ["Split", "fold_seed", "make_splits"]
 
 _DRAWS = 20
 
@@ -62,6 +62,28 @@ def make_splits(
             "have nothing to learn it from; join groups or leave `group` out of the cohort file"
         )
     return splits
+
+
+def fold_seed(seed: int, repeat: int, fold: int) -> int:
+    """Make the seed of one outer fold of one repeat: whoever learns in it learns alike.
+
+    Parameters
+    ----------
+    seed : int
+        Of the whole validation.
+    repeat, fold : int
+        Counted from 0; fewer than 1,000 folds a repeat, or seeds are the same.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> fold_seed(7, 0, 3)
+    1010
+    """
+    return seed + 1000 * (repeat + 1) + fold
 
 
 def _split_groups(y: NDArray[np.float64], groups: NDArray[np.intp], count: int, seed: int) -> list[Split]:

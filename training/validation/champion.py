@@ -13,6 +13,7 @@ from joblib import delayed
 from features.errors import TrainingDataError
 from models.response_model import OUTCOMES
 from training.bootstrap import draw_metrics
+from training.folds import fold_seed
 from training.patients import Patients
 from training.validation.refits import Refit, Work, candidates_of, do_work, refit
 from training.validation.results import Comparison
@@ -144,7 +145,7 @@ def _plan_procedure(
     candidates = candidates_of(model)
     jobs = [
         # The seeds of `training.cross_validation`: a version that is the champion does not differ from it.
-        delayed(_try_refit)(patients, train, test, candidates, seed + 1000 * (repeat + 1) + fold)
+        delayed(_try_refit)(patients, train, test, candidates, fold_seed(seed, repeat, fold))
         for repeat, fold, train, test in tasks
     ]
 
