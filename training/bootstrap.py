@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["Draws", "Estimate", "draw_metrics", "draw_weights", "estimate_metrics", "in_blocks", "repeats_of"]
+__all__ = [
+    "Draws",
+    "Estimate",
+    "draw_metrics",
+    "draw_weights",
+    "estimate_metrics",
+    "in_blocks",
+    "repeats_of",
+    "rows_with_both",
+]
 
 SAMPLES = 400
 
@@ -216,6 +225,31 @@ def draw_metrics(
             samples = spread
         found[name] = Draws(drawn[:, 0], samples, units, overlap[:, 0], lines, metric.distance, metric.within)
     return found
+
+
+def rows_with_both(y: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Put the patients as they are before the samples in which both classes were drawn.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        0 or 1.
+    weights : ndarray of shape (samples, n)
+        From `draw_weights`.
+
+    Returns
+    -------
+    ndarray of shape (1 + usable samples, n)
+        A sample without one of the classes has no curve: it is left out.
+
+    Examples
+    --------
+    >>> rows_with_both(np.array([1.0, 0]), np.array([[2.0, 0], [1, 1], [0, 2]]))
+    array([[1., 1.],
+           [1., 1.]])
+    """
+    events, patients = weights @ y, weights.sum(axis=1)
+    return np.vstack([np.ones(len(y)), weights[(events > 0) & (events < patients)]])
 
 
 def in_blocks(

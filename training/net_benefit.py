@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.bootstrap import in_blocks
+from training.bootstrap import in_blocks, rows_with_both
 from training.intervals import count_units, find_band
 from training.metrics import Metric, Predicted
 from training.overlap import overlap_errors
@@ -133,15 +133,13 @@ def decision_curves(
     ValueError
         If a threshold is not between 0 and 1.
     """
-    y = repeats[0].y
-    events, patients = weights @ y, weights.sum(axis=1)
-    rows = np.vstack([np.ones(len(y)), weights[(events > 0) & (events < patients)]])
+    rows = rows_with_both(repeats[0].y, weights)
     units = count_units(weights)
     found = [in_blocks(rows, partial(_benefits, data, thresholds=thresholds)) for data in repeats]
     drawn = {name: np.array([benefits[name] for benefits in found]) for name in found[0]}
     overlap = overlap_errors(repeats, lambda data: _benefits(data, rows[:1], thresholds))
     # No sample has patients beyond a threshold that none of these crosses: what one more of them would count.
-    one_more = np.maximum(1.0, _odds(thresholds)) / len(y)
+    one_more = np.maximum(1.0, _odds(thresholds)) / len(repeats[0].y)
     overlap["gain"] = np.hypot(overlap["gain"], one_more)
     at = tuple(float(t) for t in thresholds)
     return {name: Curve(at, *find_band(values, units, overlap[name][0])) for name, values in drawn.items()}

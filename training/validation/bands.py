@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from training.bootstrap import in_blocks
+from training.bootstrap import in_blocks, rows_with_both
 from training.calibration import curves
 from training.intervals import count_units, find_band
 from training.overlap import overlap_errors
@@ -38,11 +38,9 @@ def calibration_band(repeats: list[Predicted], weights: NDArray[np.float64]) -> 
     Curve
         From the 1st to the 99th percentile of the predictions: beyond, it would be drawn by a few patients.
     """
-    y = repeats[0].y
     first, last = np.quantile(np.concatenate([data.p for data in repeats]), (0.01, 0.99))
     at = np.linspace(float(first), float(last), _POINTS)
-    events, patients = weights @ y, weights.sum(axis=1)
-    rows = np.vstack([np.ones(len(y)), weights[(events > 0) & (events < patients)]])
+    rows = rows_with_both(repeats[0].y, weights)
     drawn = np.array([_draw(data, rows, at) for data in repeats])
     overlap = overlap_errors(repeats, lambda data: {"curve": curves(data, rows[:1], at)})["curve"][0]
     return Curve(tuple(at.tolist()), *find_band(drawn, count_units(weights), overlap))

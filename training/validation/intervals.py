@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from training.bootstrap import Draws, Estimate, in_blocks, repeats_of
+from training.bootstrap import Draws, Estimate, in_blocks, repeats_of, rows_with_both
 from training.calibration import curves
 from training.intervals import count_units
 
@@ -52,9 +52,7 @@ def measure_coverage(table: pd.DataFrame, weights: NDArray[np.float64]) -> Estim
     Austin, Harrell and van Klaveren, Stat Med 2020;39:2714-2742 (the curve).
     """
     repeats, lows, highs = (repeats_of(table, column) for column in ("probability", "low", "high"))
-    y = repeats[0].y
-    events, patients = weights @ y, weights.sum(axis=1)
-    rows = np.vstack([np.ones(len(y)), weights[(events > 0) & (events < patients)]])
+    rows = rows_with_both(repeats[0].y, weights)
     drawn = np.array(
         [_inside(data, low.p, high.p, rows) for data, low, high in zip(repeats, lows, highs, strict=True)]
     )
