@@ -1,6 +1,7 @@
 """Calibration of probabilities: line, flexible curve, and the distance of the curve from the diagonal.
 
-Probabilities of 0 and 1 have no logit; they are taken as one in a million and its counterpart.
+Probabilities of 0 and 1 have no logit; they are taken as one in a million and its counterpart
+(`training.logistic.clipped_logit`).
 """
 
 from __future__ import annotations
@@ -8,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.special import logit
 
 from features.splines import restricted_cubic
-from training.logistic import fit_logistic, sigmoid
+from training.logistic import clipped_logit, fit_logistic, sigmoid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +42,7 @@ def intercepts(data: Predicted, weights: NDArray[np.float64]) -> NDArray[np.floa
     ----------
     Cox, Biometrika 1958;45:562-565; Steyerberg, Clinical Prediction Models (2019), section 15.3.
     """
-    line = _line(data.p)
+    line = clipped_logit(data.p)
     return fit_logistic(np.ones((len(line), 1)), data.y, weights, offset=line)[:, 0]
 
 
@@ -64,7 +64,7 @@ def slopes(data: Predicted, weights: NDArray[np.float64]) -> NDArray[np.float64]
     ----------
     Cox, Biometrika 1958;45:562-565; Miller, Hui and Tierney, Stat Med 1991;10:1213-1226.
     """
-    line = _line(data.p)
+    line = clipped_logit(data.p)
     used, fold = np.unique(data.fold, return_inverse=True)
     inside = (fold[:, None] == np.arange(len(used))).astype(np.float64)
     centre = (line @ inside) / inside.sum(axis=0)
@@ -101,7 +101,7 @@ def curves(data: Predicted, weights: NDArray[np.float64], at: NDArray[np.float64
     ----------
     Austin, Harrell and van Klaveren, Stat Med 2020;39:2714-2742 (curves by restricted cubic splines).
     """
-    line = _line(data.p)
+    line = clipped_logit(data.p)
     knots = np.quantile(line, _KNOTS)
     bends = min(np.diff(knots)) >= _ALIKE
 
@@ -109,7 +109,7 @@ def curves(data: Predicted, weights: NDArray[np.float64], at: NDArray[np.float64
         straight = [np.ones_like(z), z]
         return np.column_stack([*straight, restricted_cubic(z, knots)] if bends else straight)
 
-    return sigmoid(fit_logistic(columns(line), data.y, weights) @ columns(_line(at)).T)
+    return sigmoid(fit_logistic(columns(line), data.y, weights) @ columns(clipped_logit(at)).T)
 
 
 def curve_distances(data: Predicted, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -161,9 +161,4 @@ def _sum_by(index: NDArray[np.intp], weights: NDArray[np.float64], size: int) ->
     order = np.argsort(index, kind="stable")
     first = np.searchsorted(index[order], np.arange(size))
     result: NDArray[np.float64] = np.add.reduceat(weights[:, order], first, axis=1)
-    return result
-
-
-def _line(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = logit(np.clip(p, 1e-6, 1 - 1e-6))
     return result

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from scipy.special import logit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["fit_logistic", "sigmoid"]
+__all__ = ["clipped_logit", "fit_logistic", "sigmoid"]
 
 _WEAK: Final = 1e-9
 """Precision of a prior around 0: too weak for the sixth digit, and keeps separated samples finite."""
+
+_NEAREST: Final = 1e-6
+"""To 0 and 1 that a probability is taken to be: 13.8 on the logit scale."""
 
 _STEPS: Final = 60
 _LONGEST: Final = 5.0  # on the logit scale; Newton's method overshoots from far away
@@ -56,6 +60,18 @@ def sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
     np.exp(result, out=result)
     result += 1.0
     return np.reciprocal(result, out=result)
+
+
+def clipped_logit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logit of probabilities, finite for 0 and 1 too, which are taken for 1e-6 and 1 - 1e-6.
+
+    Examples
+    --------
+    >>> clipped_logit(np.array([0.0, 0.5, 1.0])).round(2)
+    array([-13.82,   0.  ,  13.82])
+    """
+    result: NDArray[np.float64] = logit(np.clip(p, _NEAREST, 1 - _NEAREST))
+    return result
 
 
 def _newton(

@@ -11,6 +11,7 @@ from models.comparable import ComparableGroups, fit_comparable_groups
 from models.plan_model import FEWEST_COMPARABLE, is_sufficient
 from models.plan_outcomes import on_every_plan
 from models.propensity import Propensity, fit_constant_propensity, fit_propensity
+from training.logistic import clipped_logit
 from training.plans.policy import PolicyTree, choose_plans
 
 if TYPE_CHECKING:
@@ -58,10 +59,10 @@ def fit_groups(rows: NDArray[np.float64], model: ResponseModel) -> ComparableGro
     -------
     ComparableGroups
     """
-    p = np.clip(expect_on_plans(model, rows), 1e-6, 1 - 1e-6)
+    logits = clipped_logit(expect_on_plans(model, rows))
     kinds = [predictor.kind for predictor in model.cohort_file.baseline_predictors]
     numbers = np.array([j for j, kind in enumerate(kinds) if kind == "number"], dtype=np.intp)
-    return fit_comparable_groups(rows, p.shape[1], numbers, np.log(p / (1 - p)))
+    return fit_comparable_groups(rows, logits.shape[1], numbers, logits)
 
 
 def predict_plan_fold(

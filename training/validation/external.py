@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from features.errors import UserError
 from models.response_model import OUTCOMES
-from training.logistic import fit_logistic
+from training.logistic import clipped_logit, fit_logistic
 from training.patients import Patients, make_outer_splits
 from training.validation.designs import measure_design
 from training.validation.held_out import HeldOut
@@ -249,7 +249,7 @@ def _recalibrate(
     slope: bool,
 ) -> tuple[NDArray[np.float64], ...]:
     """Probability and ends of its interval, recalibrated by what the other folds teach."""
-    line = logit(np.clip(ends[0], 1e-6, 1 - 1e-6))
+    line = clipped_logit(ends[0])
     moved = tuple(np.empty(len(y)) for _ in ends)
     for train, test in splits:
         once = np.ones((1, len(train)))
@@ -259,5 +259,5 @@ def _recalibrate(
         else:
             a, b = fit_logistic(np.ones((len(train), 1)), y[train], once, offset=line[train])[0, 0], 1.0
         for new, old in zip(moved, ends, strict=True):
-            new[test] = expit(a + b * logit(np.clip(old[test], 1e-6, 1 - 1e-6)))
+            new[test] = expit(a + b * clipped_logit(old[test]))
     return moved

@@ -16,12 +16,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit
 from sklearn.model_selection import StratifiedKFold
 
 from features.preprocessing import EncodePredictors
 from models.inputs import Inputs, TrainingSet
 from training.bootstrap import draw_metrics, repeats_of
+from training.logistic import clipped_logit
 from training.metrics import METRICS, Predicted
 from training.validation.results import Bounds, MissingEndpoints
 
@@ -168,7 +169,7 @@ def _assignments(p: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """Outcomes for and against the predictions, and as they say."""
     cuts = np.unique([0.5, *np.quantile(p, np.linspace(0, 1, _STEPS + 1)[1:-1])])
     along = [(p >= cut).astype(np.float64) for cut in cuts]
-    shifted = [expit(logit(np.clip(p, 1e-6, 1 - 1e-6)) + shift) for shift in _SHIFTS]
+    shifted = [expit(clipped_logit(p) + shift) for shift in _SHIFTS]
     as_told = [_in_share(p, share) for share in shifted]
     return [np.zeros(len(p)), np.ones(len(p)), *along, *(1 - y for y in along), *as_told]
 

@@ -15,7 +15,7 @@ from scipy.special import expit, logit
 from scipy.stats import rankdata
 
 from training.bootstrap import Estimate
-from training.logistic import fit_logistic
+from training.logistic import clipped_logit, fit_logistic
 from training.metrics import Predicted
 from training.validation.random_effects import FEWEST_UNITS, pool
 from training.validation.results import Unit
@@ -23,7 +23,6 @@ from training.validation.results import Unit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
 
 __all__ = ["FEWEST_OF_CLASS", "SUMMARISED", "Figure", "Summary", "measure_unit", "summarise_units"]
 
@@ -145,7 +144,7 @@ def _auroc(data: Predicted) -> Figure:
 
 def _intercept(data: Predicted) -> Figure:
     """Calibration intercept, slope held at 1; error by Wald."""
-    line = _line(data)
+    line = clipped_logit(data.p)
     value = fit_logistic(np.ones((len(line), 1)), data.y, np.ones((1, len(line))), offset=line)[0, 0]
     p = expit(line + value)
     return Figure(float(value), float(1 / np.sqrt((p * (1 - p)).sum())))
@@ -153,7 +152,7 @@ def _intercept(data: Predicted) -> Figure:
 
 def _slope(data: Predicted) -> Figure:
     """Calibration slope; error by Wald; not defined where the model says the same of all."""
-    line = _line(data)
+    line = clipped_logit(data.p)
     if np.ptp(line) < 1e-6:
         return Figure(float("nan"), float("nan"))
     columns = np.column_stack([np.ones_like(line), line])
@@ -175,11 +174,6 @@ def _skill(data: Predicted) -> Figure:
     ratio = ours.mean() / floor.mean()
     parts = (ours - ratio * floor) / floor.mean()
     return Figure(float(1 - ratio), float(parts.std(ddof=1) / np.sqrt(len(parts))))
-
-
-def _line(data: Predicted) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = logit(np.clip(data.p, 1e-6, 1 - 1e-6))
-    return result
 
 
 _SCALES: Final[Mapping[str, _Scale]] = {
