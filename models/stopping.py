@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from features.cohort_file_model import Futility
+from models.wilson import wilson_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +19,6 @@ __all__ = ["SHARE_LEVEL", "Share", "StoppingRule", "judge"]
 
 SHARE_LEVEL: Final = 0.95
 """Level of the intervals of shares."""
-_Z: Final = 1.959963984540054  # 97.5th percentile of the normal distribution
 _TOLERANCE: Final = 1e-9  # far below any difference between scores, above rounding error
 
 
@@ -48,13 +48,11 @@ class Share:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """95 % interval of Wilson (J Am Stat Assoc 1927;22:209-212)."""
+        """95 % interval (`models.wilson`); from 0 to 1 without patients."""
         if not self.of:
             return 0.0, 1.0
-        share, squared = self.count / self.of, _Z**2 / self.of
-        centre = (share + squared / 2) / (1 + squared)
-        half = _Z * float(np.sqrt(share * (1 - share) / self.of + squared / (4 * self.of))) / (1 + squared)
-        return max(0.0, centre - half), min(1.0, centre + half)
+        low, high = wilson_interval(self.count, self.of)
+        return float(low), float(high)
 
 
 @dataclass(frozen=True, slots=True)

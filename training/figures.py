@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from models.wilson import wilson_interval
 from training.figure_style import ACCENT, DPI, GREY, INK, SOFT, make_plain, set_title
 from training.metrics import calibration_curve
 
@@ -147,9 +148,7 @@ def _tenths(axes: Axes, data: Predicted) -> None:
     count = min(10, max(2, len(data.p) // 20))
     groups = np.array_split(np.argsort(data.p, kind="stable"), count)
     x = np.array([data.p[g].mean() for g in groups])
-    share, n = np.array([data.y[g].mean() for g in groups]), np.array([len(g) for g in groups])
-    z = 1.96
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    axes.vlines(x, centre - half, centre + half, color=INK, linewidth=1)
-    axes.plot(x, share, "o", color=INK, markersize=5, label=f"{count} groups of equal size")
+    events = np.array([data.y[g].sum() for g in groups])
+    n = np.array([len(g) for g in groups], dtype=np.float64)
+    axes.vlines(x, *wilson_interval(events, n), color=INK, linewidth=1)
+    axes.plot(x, events / n, "o", color=INK, markersize=5, label=f"{count} groups of equal size")

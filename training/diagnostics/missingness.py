@@ -8,6 +8,7 @@ import numpy as np
 from scipy.stats import norm
 
 from models.response_model import OUTCOMES
+from models.wilson import wilson_interval
 from training.diagnostics.findings import Finding
 
 if TYPE_CHECKING:
@@ -123,17 +124,10 @@ def compare_shares(
     upper, lower = (one, other) if high_one else (other, one)
     z = float(norm.ppf(1 - 0.025 / tests))
     difference = float(upper.mean() - lower.mean())
-    (low_1, high_1), (low_2, high_2) = _wilson(upper, z), _wilson(lower, z)
+    (low_1, high_1), (low_2, high_2) = (wilson_interval(side.sum(), len(side), z) for side in (upper, lower))
     low = difference - float(np.hypot(upper.mean() - low_1, high_2 - lower.mean()))
     high = difference + float(np.hypot(high_1 - upper.mean(), lower.mean() - low_2))
     return difference, low, high
-
-
-def _wilson(hits: NDArray[np.bool_], z: float) -> tuple[float, float]:
-    n, share = len(hits), float(hits.mean())
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return centre - float(half), centre + float(half)
 
 
 def _share(hits: NDArray[np.bool_]) -> str:
