@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,7 @@ from training.search import SearchResult, make_inner_folds, search
 if TYPE_CHECKING:
     from models.inputs import TrainingSet
     from training.folds import Split
+    from training.progress import Progress
 
 __all__ = [
     "REPEATS",
@@ -159,7 +160,7 @@ def cross_validate(
     seed: int,
     only: str | None = None,
     splits: Sequence[Sequence[Split]] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     *,
     like: Validated | None = None,
 ) -> Validated:

@@ -16,9 +16,26 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["check_suffix", "finite", "write_table", "write_text"]
+__all__ = ["check_folder", "check_suffix", "finite", "write_table", "write_text"]
 
 _SUFFIXES = (".csv", ".parquet")
+
+
+def check_folder(out: Path) -> None:
+    """Refuse a file where results are to be put into a folder, before any work is done.
+
+    Parameters
+    ----------
+    out : Path
+        As given with `--out`; it may have to be made.
+
+    Raises
+    ------
+    UserError
+        If it is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file; name a folder")
 
 
 def check_suffix(path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from models.durability import DurabilityModel
     from models.stopping import StoppingRule
     from training.diagnostics.findings import Finding
+    from training.progress import Progress
     from training.reports import OutcomeReport
 
 __all__ = ["Fit", "data_digest", "fit_cohort"]
@@ -114,7 +115,7 @@ def fit_cohort(
     cohort: Cohort,
     seed: int = 0,
     only: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Fit:
     """Cross-validate, fit the final models of all landmarks and measure.
 
@@ -200,9 +201,7 @@ def data_digest(cohort: Cohort) -> str:
     return digest.hexdigest()
 
 
-def _stages(
-    progress: Callable[[int, int], None] | None, later: int
-) -> list[Callable[[int, int], None] | None]:
+def _stages(progress: Progress | None, later: int) -> list[Progress | None]:
     """Let the baseline and each later landmark, which takes one repeat, tell their progress as one."""
     if progress is None:
         return [None] * (1 + later)

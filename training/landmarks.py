@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.cohort import Cohort
+    from training.progress import Progress
     from training.reports import LandmarkReport
 
 __all__ = ["LandmarkFit", "find_landmarks", "fit_landmark", "tables_of"]
@@ -86,7 +87,7 @@ def fit_landmark(
     baseline: Validated,
     seed: int,
     only: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> LandmarkFit:
     """Validate and fit the model of a later landmark, with the baseline's folds and candidates.
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from features.cohort import load_cohort
 from features.cohort_file import BASELINE, load_cohort_file
@@ -28,9 +25,10 @@ from models.storage import FORMAT
 from training.diagnostics.implausible import find_implausible
 from training.diagnostics.printing import print_findings
 from training.diagnostics.run import check_findings, check_names, diagnose
-from training.files import check_suffix, finite, write_table, write_text
+from training.files import check_folder, check_suffix, finite, write_table, write_text
 from training.fit import Fit, data_digest, fit_cohort
 from training.printing import print_fit
+from training.progress import show_progress
 from training.safety_columns import check_with_answers, withhold
 from training.scoring import model_at, score_frame
 from training.summary import summarise
@@ -41,7 +39,7 @@ if TYPE_CHECKING:
 
     from features.cohort import Cohort
 
-__all__ = ["fit_key", "out_of_fold_table", "run_fit", "run_score", "show_progress"]
+__all__ = ["fit_key", "out_of_fold_table", "run_fit", "run_score"]
 
 
 def run_fit(
@@ -83,8 +81,8 @@ def run_fit(
     names = [*(c.name for c in CANDIDATES), AVERAGE]
     if candidate is not None and candidate not in names:
         raise UserError(f"--candidate {candidate} is not known; allowed: {', '.join(names)}")
-    if out is not None and out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; name a folder")
+    if out is not None:
+        check_folder(out)
     check_names(acknowledged)
     file = load_cohort_file(cohort_path)
     cohort = load_cohort(file, data, query)
@@ -204,31 +202,3 @@ def out_of_fold_table(fit: Fit) -> pd.DataFrame:
         table.insert(5, "observed", source["observed"].astype("Int64"))
         parts.append(table)
     return pd.concat(parts, ignore_index=True)
-
-
-@contextmanager
-def show_progress(console: Console, text: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on a terminal and a line now and then elsewhere; stop cleanly when asked to end.
-
-    Parameters
-    ----------
-    console : Console
-    text : str
-        What is being done.
-
-    Yields
-    ------
-    callable
-        To be called with the number of fits done and of all.
-    """
-    previous = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        if not console.is_terminal:
-            yield lambda done, of: console.print(f"{text}: {done} of {of}", highlight=False)
-            return
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task(text, total=None)
-            yield lambda done, of: bar.update(task, completed=done, total=of)
-    finally:
-        signal.signal(signal.SIGTERM, previous)

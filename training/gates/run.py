@@ -12,17 +12,17 @@ from rich.console import Console
 
 from features.cohort import load_cohort
 from features.cohort_file import load_cohort_file
-from features.errors import GatesError, UserError
+from features.errors import GatesError
 from models.keys import read_private, signing_key
 from models.record import RECORD_FILE, SIGNED_FILES, record_text, sign, write_record
 from models.registry import RECORD_TAGS, connect
-from training.files import write_text
+from training.files import check_folder, write_text
 from training.gates.judge import judge, passed
 from training.gates.outputs import judged_values, junit_xml, longest_values, record_values
 from training.gates.parser import load_gates
 from training.gates.printing import print_judged
 from training.gates.promotion import locate_version
-from training.run import show_progress
+from training.progress import show_progress
 from training.validation.printing import print_designs
 from training.validation.results import to_plain
 
@@ -82,8 +82,7 @@ def run_validate(
     from training.validation.run import validate_version
 
     gates = load_gates(gates_path)
-    if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; name a folder")
+    check_folder(out)
     located = locate_version(model)
     _check_room(located, gates)
     cohort = load_cohort(load_cohort_file(cohort_path), data, query)

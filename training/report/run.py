@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from features.errors import RegistryError, UserError
+from features.errors import RegistryError
 from models.registry import connect
-from training.files import finite, write_text
+from training.files import check_folder, finite, write_text
 from training.report.card import make_card, write_xml
 from training.report.checklists import answer_probast, answer_tripod, list_questions, to_plain
 from training.report.material import gather
@@ -73,8 +73,7 @@ def run_report(model: str, out: Path, study: Path | None = None) -> Written:
     UserError
         If the study file, the model or the folder is at fault. Nothing is written then.
     """
-    if out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; name a folder")
+    check_folder(out)
     stated = load_study(study, list_questions())
     material = gather(model)
     made = make_files(material, stated)
