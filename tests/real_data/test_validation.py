@@ -9,7 +9,7 @@ from tests.real_data.data import HERE, find_table
 from training.patients import Patients
 from training.validation.designs import measure_design, plan_design
 from training.validation.held_out import hold_out_groups, hold_out_periods
-from training.validation.refits import do_work
+from training.validation.pool import do_work
 
 
 @pytest.mark.slow

@@ -15,7 +15,8 @@ from models.response_model import OUTCOMES
 from training.bootstrap import draw_metrics
 from training.folds import fold_seed
 from training.patients import Patients
-from training.validation.refits import Refit, Work, candidates_of, do_work, refit
+from training.validation.pool import Work, do_work
+from training.validation.refits import Refit, candidates_of, refit
 from training.validation.results import Comparison
 from training.validation.seen import see_as
 from training.validation.units import FEWEST_OF_CLASS

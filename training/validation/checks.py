@@ -21,7 +21,8 @@ from training.cross_validation import fit_model, reuse_candidates
 from training.logged_model import LoggedModel
 from training.patients import Patients
 from training.scoring import score_frame
-from training.validation.refits import Work, candidates_of
+from training.validation.pool import Work
+from training.validation.refits import candidates_of
 from training.validation.schema_check import check_schema
 from training.validation.seen import see_as
 

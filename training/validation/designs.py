@@ -14,7 +14,7 @@ from models.response_model import OUTCOMES
 from training.bootstrap import SAMPLES, draw_weights, estimate_metrics, repeats_of
 from training.cross_validation import Fold, fit_fold
 from training.validation.held_out import MOST_FITS
-from training.validation.refits import Work
+from training.validation.pool import Work
 from training.validation.results import Design
 from training.validation.units import FEWEST_OF_CLASS, measure_unit, summarise_units
 

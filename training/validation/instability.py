@@ -16,7 +16,8 @@ import numpy as np
 from joblib import delayed
 
 from training.bootstrap import Estimate
-from training.validation.refits import Refit, Work, bootstrap_refit, do_work
+from training.validation.pool import Work, do_work
+from training.validation.refits import Refit, bootstrap_refit
 from training.validation.results import Curve, Instability
 
 if TYPE_CHECKING:

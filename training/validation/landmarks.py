@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from features.cohort import Cohort
     from models.care_model import CareModel
-    from training.validation.refits import Work
+    from training.validation.pool import Work
     from training.validation.results import Design
 
 __all__ = ["measure_landmark", "plan_landmarks", "predict_landmarks"]

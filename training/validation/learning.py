@@ -17,7 +17,8 @@ from models.response_model import OUTCOMES
 from training.bootstrap import draw_metrics, draw_weights
 from training.metrics import METRICS, Predicted
 from training.patients import make_outer_splits
-from training.validation.refits import Refit, Work, do_work, refit
+from training.validation.pool import Work, do_work
+from training.validation.refits import Refit, refit
 from training.validation.results import LearningPoint
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from models.response_model import OUTCOMES, fit_score
 from training.bootstrap import Estimate, draw_metrics, draw_weights
 from training.metrics import METRICS, Predicted
 from training.patients import training_sets
-from training.validation.refits import Refit, Work, refit
+from training.validation.pool import Work
+from training.validation.refits import Refit, refit
 from training.validation.results import Design
 
 if TYPE_CHECKING:

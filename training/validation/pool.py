@@ -3,17 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from joblib import Parallel, delayed, parallel_config
 
 if TYPE_CHECKING:
-    from training.validation.refits import Work
+    from training.progress import Progress
 
-__all__ = ["Pool", "Progress"]
+__all__ = ["Pool", "Work", "do_work"]
 
-Progress = Callable[[int, int], None]
-"""Told the number of steps done and of all."""
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class Work(Generic[_Result]):
+    """Jobs for joblib, and what is made of their results: several works can share one pool.
+
+    Parameters
+    ----------
+    jobs : sequence
+        Made by `joblib.delayed`.
+    finish : callable
+        Takes the results in the order of the jobs.
+    """
+
+    jobs: Sequence[Any]
+    finish: Callable[[Sequence[Any]], _Result]
+
+
+def do_work(work: Work[_Result]) -> _Result:
+    """Do one work alone, on all processors.
+
+    Parameters
+    ----------
+    work : Work
+
+    Returns
+    -------
+    What its `finish` makes.
+    """
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        return work.finish(list(Parallel(n_jobs=-1)(work.jobs)))
 
 
 class Pool:

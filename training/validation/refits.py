@@ -1,13 +1,12 @@
-"""Fits of a version's candidate to some of the patients, as jobs that run side by side with other jobs."""
+"""Fits of a version's candidate to some of the patients."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
-from joblib import Parallel, parallel_config
 from scipy.special import expit
 
 from models.calibration import fit_recalibration
@@ -23,42 +22,9 @@ if TYPE_CHECKING:
     from models.response_model import Choice, ResponseModel
     from training.patients import Patients
 
-__all__ = ["Refit", "Work", "bootstrap_refit", "candidates_of", "do_work", "refit"]
-
-_Result = TypeVar("_Result")
+__all__ = ["Refit", "bootstrap_refit", "candidates_of", "refit"]
 
 _DRAWS = 20  # of a bootstrap sample, until one holds enough to learn from
-
-
-@dataclass(frozen=True)
-class Work(Generic[_Result]):
-    """Jobs for joblib, and what is made of their results: several works can share one pool.
-
-    Parameters
-    ----------
-    jobs : sequence
-        Made by `joblib.delayed`.
-    finish : callable
-        Takes the results in the order of the jobs.
-    """
-
-    jobs: Sequence[Any]
-    finish: Callable[[Sequence[Any]], _Result]
-
-
-def do_work(work: Work[_Result]) -> _Result:
-    """Do one work alone, on all processors.
-
-    Parameters
-    ----------
-    work : Work
-
-    Returns
-    -------
-    What its `finish` makes.
-    """
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        return work.finish(list(Parallel(n_jobs=-1)(work.jobs)))
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ from training.validation.instability import plan_instability
 from training.validation.landmarks import measure_landmark, plan_landmarks, predict_landmarks
 from training.validation.learning import plan_learning
 from training.validation.optimism import correct_optimism, plan_subsamples
-from training.validation.pool import Pool, Progress
-from training.validation.refits import Work, candidates_of
+from training.validation.pool import Pool, Work
+from training.validation.refits import candidates_of
 from training.validation.results import OutcomeValidation, Validation
 from training.validation.same_patients import check_strangers, has_met, is_same_data
 from training.validation.version import Version, read_champion, read_version
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.cohort import Cohort
+    from training.progress import Progress
     from training.validation.champion import Answers
     from training.validation.held_out import HeldOut
     from training.validation.results import Comparison, Design, Instability, LearningPoint

@@ -19,7 +19,7 @@ from training.landmarks import tables_of
 from training.metrics import METRICS, Predicted
 from training.patients import Patients, make_outer_splits
 from training.validation.champion import compare_with_champion, plan_champion, subtract_champion
-from training.validation.refits import do_work
+from training.validation.pool import do_work
 from training.validation.results import Comparison
 from training.validation.seen import see_as
 

@@ -23,7 +23,7 @@ from tests.features.files import make_file
 from tests.models.small import FILE, care_model, make_trial, small_cohort
 from tests.training.conftest import FittedStore
 from training.validation.checks import decode_rows, plan_reproduction, run_checks
-from training.validation.refits import do_work
+from training.validation.pool import do_work
 from training.validation.schema_check import check_schema
 
 

@@ -17,7 +17,7 @@ from training.cross_validation import fit_fold
 from training.patients import Patients
 from training.validation.designs import measure_design, plan_design
 from training.validation.held_out import HeldOut, hold_out_folds, hold_out_groups, hold_out_periods
-from training.validation.refits import do_work
+from training.validation.pool import do_work
 from training.validation.results import Design
 
 

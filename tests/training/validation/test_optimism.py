@@ -11,7 +11,8 @@ from training.cross_validation import fit_model
 from training.metrics import METRICS, Predicted
 from training.patients import Patients
 from training.validation.optimism import _combine, correct_optimism, plan_subsamples
-from training.validation.refits import Refit, do_work
+from training.validation.pool import do_work
+from training.validation.refits import Refit
 from training.validation.results import Design
 
 
