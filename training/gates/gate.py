@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-__all__ = ["CHECKS", "ENDS", "OUTCOMES_JUDGED", "POPULATIONS", "Bound", "End", "Gate", "Gates", "Population"]
+__all__ = ["CHECKS", "DATA", "ENDS", "POPULATIONS", "Bound", "Data", "End", "Gate", "Gates", "Population"]
 
 Bound = Literal["at_least", "at_most"]
 End = Literal["lower", "estimate", "upper"]
@@ -14,9 +14,9 @@ Data = Literal["any", "same", "other"]
 
 ENDS: Final = ("lower", "estimate", "upper")
 POPULATIONS: Final = ("all", "subgroups", "landmarks", "new_unit", "champion", "check")
+DATA: Final = ("any", "same", "other")
 CHECKS: Final = ("reproduced", "logged_answers", "schema", "digest")
 """Facts that are so or not (`training.validation.results.Validation.checks`)."""
-OUTCOMES_JUDGED: Final = ("response", "remission")
 
 
 @dataclass(frozen=True, slots=True)

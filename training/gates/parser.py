@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 
 from features.errors import GatesError
 from features.toml_section import Section, name_nearest
-from training.gates.gate import CHECKS, ENDS, OUTCOMES_JUDGED, POPULATIONS, Gate, Gates
+from models.response_model import OUTCOMES
+from training.gates.gate import CHECKS, DATA, ENDS, POPULATIONS, Gate, Gates
 from training.metrics import METRICS
 from training.validation.units import SUMMARISED
 
@@ -123,7 +124,7 @@ def _parse(name: str, section: Section) -> Gate:
     allowed = metrics_for(population)
     if metric and metric not in allowed:
         section.note("metric", _refuse(metric, population, allowed))
-    data = section.choice("data", ("any", "same", "other")) if section.has("data") else "any"
+    data = section.choice("data", DATA) if section.has("data") else "any"
     common = {
         "data": cast("Data", data),
         "why": section.text("why", "not explained"),
@@ -164,11 +165,11 @@ def _bound(section: Section, metric: str) -> tuple[Bound, float]:
 
 def _outcomes(section: Section) -> tuple[str, ...]:
     if not section.has("outcomes"):
-        return OUTCOMES_JUDGED
+        return OUTCOMES
     words = section.words("outcomes", fewest=1)
-    unknown = [word for word in words if word not in OUTCOMES_JUDGED]
+    unknown = [word for word in words if word not in OUTCOMES]
     if unknown:
-        section.note("outcomes", f"{unknown[0]!r} is not known; allowed: {', '.join(OUTCOMES_JUDGED)}")
+        section.note("outcomes", f"{unknown[0]!r} is not known; allowed: {', '.join(OUTCOMES)}")
     return words
 
 
