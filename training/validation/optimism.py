@@ -10,7 +10,7 @@ own complexity, such as a penalty, is learned too bold from them, and its slope 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -163,15 +163,13 @@ def _combine(apparent: float, new: float, nothing: float) -> float:
     return (1 - weight) * apparent + weight * new
 
 
-def _without_information(
-    apparent: Predicted, seed: int, metrics: Mapping[str, Callable[..., float]] = METRICS
-) -> dict[str, float]:
+def _without_information(apparent: Predicted, seed: int) -> dict[str, float]:
     """Figures if the same predictions had nothing to do with the outcome: means over permutations."""
     rng = np.random.default_rng([seed, 632])
     once = np.ones(len(apparent.y))
     shuffled = [replace(apparent, y=rng.permutation(apparent.y)) for _ in range(_PERMUTATIONS)]
     return {
-        name: float(np.mean([metric(data, once) for data in shuffled])) for name, metric in metrics.items()
+        name: float(np.mean([metric(data, once) for data in shuffled])) for name, metric in METRICS.items()
     }
 
 
