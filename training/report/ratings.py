@@ -33,12 +33,10 @@ def _missing_predictors(m: Material) -> str:
 
 
 def _missing_endpoints(m: Material) -> str:
+    """A validation weighs and bounds whatever is missing; a fit alone leaves it out."""
     flow = m.metrics["patients"]
-    if m.validation is None:
-        return "yes" if flow["with_endpoint"] == flow["included"] else "probably no"
-    flow = m.validation["cohort"]["flow"]
-    found = m.validation["outcomes"]["response"]["missing_endpoints"]
-    return "yes" if flow["with_endpoint"] == flow["included"] or found is not None else "probably no"
+    nothing_missing = flow["with_endpoint"] == flow["included"]
+    return "yes" if m.validation is not None or nothing_missing else "probably no"
 
 
 def _timing(m: Material) -> str:
@@ -51,11 +49,6 @@ def _leakage(m: Material) -> str:
     findings = [] if m.validation is None else m.validation["findings"]
     severe = any(f["severe"] for f in findings)
     return "probably no" if severe else "yes"
-
-
-def _resampling(m: Material) -> str:
-    design = designs_of(m)
-    return "yes" if not design or design[0]["key"] in ("nested_cv", "external") else "probably yes"
 
 
 def _measures(m: Material) -> str:
@@ -72,7 +65,7 @@ RULES: Final[Mapping[str, Callable[[Material], str] | str]] = {
     "timing": _timing,
     "validated": "yes",  # even without a validation all figures are out of fold
     "leakage": _leakage,
-    "resampling": _resampling,
+    "resampling": "yes",  # all steps are repeated in each fold, or the version has seen none of the patients
     "measures": _measures,
 }
 """By the name that `probast_ai.toml` uses."""

@@ -137,7 +137,7 @@ def test_internal_validation_is_shown(internal: str) -> None:
         "Internal validation",
         "Leave one site out, 12 held out in turn",
         "A new unit (prediction)",
-        "Bootstrap optimism",
+        "Optimism-corrected",
         "Interventions avoided per 100",
         "416 of 1200 endpoints (35\N{NO-BREAK SPACE}%) are missing",
         "50 refits on bootstrap samples",
@@ -148,6 +148,18 @@ def test_internal_validation_is_shown(internal: str) -> None:
         "p &lt; 0.001",
     ):
         assert said in internal, said
+
+
+def test_missing_endpoints_are_handled_by_a_validation_and_not_by_a_fit_alone(
+    material: Material, files: dict[str, str]
+) -> None:
+    assert material.metrics["patients"]["with_endpoint"] < material.metrics["patients"]["included"]
+    for text, rating in (
+        (make_files(material, Study())["checklists.json"], "probably no"),
+        (files["checklists.json"], "yes"),
+    ):
+        questions = {question["key"]: question for question in json.loads(text)["probast_ai"]}
+        assert questions["evaluation 4.3"]["rating"] == rating
 
 
 def test_external_validation_is_shown_as_external(material: Material) -> None:

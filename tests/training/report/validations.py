@@ -88,9 +88,7 @@ def make_subgroups() -> tuple[Subgroups, ...]:
     )
 
 
-def make_outcome(
-    candidate: str, prevalence: float, *, same_data: bool, missing: bool = True
-) -> OutcomeValidation:
+def make_outcome(candidate: str, prevalence: float, *, same_data: bool) -> OutcomeValidation:
     x = np.linspace(0.08, 0.9, 40)
     t = np.linspace(0.05, 0.8, 31)
     everybody = prevalence - (1 - prevalence) * t / (1 - t)
@@ -103,7 +101,7 @@ def make_outcome(
         make_design("nested_cv", "Nested cross-validation", 0.0),
         make_design("leave_group_out", "Leave one site out", -0.02, 12),
         make_design("leave_period_out", "Leave one period out", -0.03, 4),
-        make_design("optimism", "Bootstrap optimism", 0.005),
+        make_design("optimism", "Optimism-corrected", 0.005),
     )
     external = (
         make_design("external", "External validation, as it is", -0.04),
@@ -130,9 +128,7 @@ def make_outcome(
             metrics(0.01),
             {"auroc": Bounds(0.31, 0.88), "brier": Bounds(0.4, 0.1)},
             702.0,
-        )
-        if missing
-        else None,
+        ),
         Instability(
             50, near(0.031, 0.004), band(np.linspace(0.15, 0.8, 10), np.linspace(0.17, 0.77, 10), 0.06)
         ),
@@ -145,7 +141,7 @@ def make_outcome(
 
 
 def make_validation(
-    name: str = "small", digest: str = "ab" * 32, *, same_data: bool = True, missing: bool = True
+    name: str = "small", digest: str = "ab" * 32, *, same_data: bool = True
 ) -> dict[str, Any]:
     """What `validation.json` holds."""
     found = Validation(
@@ -163,8 +159,8 @@ def make_validation(
             "schema": (False, "Input crp of the champion is gone."),
         },
         {
-            "response": make_outcome("ridge", 0.45, same_data=same_data, missing=missing),
-            "remission": make_outcome("ridge", 0.27, same_data=same_data, missing=missing),
+            "response": make_outcome("ridge", 0.45, same_data=same_data),
+            "remission": make_outcome("ridge", 0.27, same_data=same_data),
         },
         (Finding("group_shift", False, "crp", "Means differ by 1.2 SD between sites.", "Check the units."),),
         3,
