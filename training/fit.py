@@ -161,21 +161,21 @@ def fit_cohort(
     stopping = measure_stopping(cohort, None if at_rule is None else at_rule.validated.out_of_fold)
     plans = report_plans(patients, validated)
     return Fit(
-        cohort,
-        validated,
-        outcomes,
-        measured.landmarks,
-        plans,
-        measured.durability,
-        measured.durability_report,
-        stopping,
-        needed,
-        parameters,
-        weights,
-        tuple(warnings),
-        seed,
-        only,
-        describe(cohort, validated.final.model, seed),
+        cohort=cohort,
+        validated=validated,
+        outcomes=outcomes,
+        landmarks=measured.landmarks,
+        plans=plans,
+        durability=measured.durability,
+        durability_report=measured.durability_report,
+        stopping=stopping,
+        sample_size=needed,
+        parameters=parameters,
+        weights=weights,
+        warnings=tuple(warnings),
+        seed=seed,
+        only=only,
+        description=describe(cohort, validated.final.model, seed),
     )
 
 

@@ -145,14 +145,14 @@ def report_plans(patients: Patients, validated: Validated) -> PlanReport | None:
     gains = {f"{a}_over_{b}": estimate_gain(valued[a] - valued[b], groups) for a, b in pairs}
     choice = _choice(gains["model_over_single"], mean_scores, enough, validated, known)
     return PlanReport(
-        PlanModel(*final, choice),
-        effects,
-        {file.plan_levels[j]: int(counts[j]) for j in np.flatnonzero(~enough)},
-        values,
-        gains,
-        e_value(estimate_ratio(valued["model"], valued["single"], groups))[1],
-        len(y),
-        state_assumption(file.provenance),
+        model=PlanModel(*final, choice),
+        effects=effects,
+        left_out={file.plan_levels[j]: int(counts[j]) for j in np.flatnonzero(~enough)},
+        values=values,
+        gains=gains,
+        gain_e_value=e_value(estimate_ratio(valued["model"], valued["single"], groups))[1],
+        patients=len(y),
+        assumption=state_assumption(file.provenance),
     )
 
 

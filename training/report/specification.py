@@ -152,18 +152,18 @@ def specify(model: ResponseModel, landmark: str, outcome: str) -> Specified:
     line = part.choice.recalibration
     calibrated = line.intercept + line.slope * logit
     return Specified(
-        landmark,
-        outcome,
-        part.choice.candidate,
-        part.choice.params,
-        parts,
-        line.intercept,
-        line.slope,
-        _by_label(model.cohort_file, patient),
-        logit,
-        calibrated,
-        float(expit(calibrated)),
-        float(part.probability(model.inputs(patient.row))[0]),
+        landmark=landmark,
+        outcome=outcome,
+        candidate=part.choice.candidate,
+        params=part.choice.params,
+        parts=parts,
+        intercept=line.intercept,
+        slope=line.slope,
+        patient=_by_label(model.cohort_file, patient),
+        logit=logit,
+        calibrated=calibrated,
+        probability=float(expit(calibrated)),
+        served=float(part.probability(model.inputs(patient.row))[0]),
     )
 
 

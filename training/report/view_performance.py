@@ -100,20 +100,20 @@ def show_performance(validation: Plain) -> list[Performance]:
 def _show(outcome: str, found: Plain) -> Performance:
     first = found["designs"][0]
     return Performance(
-        outcome,
-        first["how"],
-        _tabulate_designs(outcome, found["designs"]),
-        [(design["title"], design["how"]) for design in found["designs"]],
-        tabulate_metrics(first["metrics"], f"{outcome.capitalize()}: {first['title']}"),
-        _show_calibration(outcome, found, first),
-        _show_net_benefit(outcome, found),
-        _show_avoided(outcome, found),
-        _tabulate_missing(outcome, first["metrics"], found["missing_endpoints"]),
-        _say_missing(found["missing_endpoints"]),
-        _show_instability(outcome, found["instability"]),
-        _show_learning(outcome, found["learning"]),
-        _tabulate_champion(outcome, (found["champion"] or {}).get("metrics", {})),
-        say(found["coverage"]) if found["coverage"] else "",
+        outcome=outcome,
+        how=first["how"],
+        designs=_tabulate_designs(outcome, found["designs"]),
+        hows=[(design["title"], design["how"]) for design in found["designs"]],
+        metrics=tabulate_metrics(first["metrics"], f"{outcome.capitalize()}: {first['title']}"),
+        calibration=_show_calibration(outcome, found, first),
+        net_benefit=_show_net_benefit(outcome, found),
+        avoided=_show_avoided(outcome, found),
+        missing=_tabulate_missing(outcome, first["metrics"], found["missing_endpoints"]),
+        missing_note=_say_missing(found["missing_endpoints"]),
+        instability=_show_instability(outcome, found["instability"]),
+        learning=_show_learning(outcome, found["learning"]),
+        champion=_tabulate_champion(outcome, (found["champion"] or {}).get("metrics", {})),
+        coverage=say(found["coverage"]) if found["coverage"] else "",
     )
 
 

@@ -76,7 +76,10 @@ def measure_design(
         By outcome. Without figures if the design was not possible; `how` says why.
     """
     if isinstance(table, str):
-        return {name: Design(held.key, held.title, table, 0, 0, {}) for name in OUTCOMES}
+        return {
+            name: Design(key=held.key, title=held.title, how=table, patients=0, events=0, metrics={})
+            for name in OUTCOMES
+        }
     return {name: _measure(held, patients, table[table["outcome"] == name], seed) for name in OUTCOMES}
 
 
@@ -100,16 +103,16 @@ def _measure(held: HeldOut, patients: Patients, table: pd.DataFrame, seed: int) 
     if held.units:
         how += _tell_units(len(pieces), summary.used, bool(summary.mean))
     return Design(
-        held.key,
-        held.title,
-        how,
-        len(data.y),
-        int(data.y.sum()),
-        metrics,
-        tuple(units),
-        summary.mean,
-        summary.new_unit,
-        summary.between,
+        key=held.key,
+        title=held.title,
+        how=how,
+        patients=len(data.y),
+        events=int(data.y.sum()),
+        metrics=metrics,
+        units=tuple(units),
+        summary=summary.mean,
+        new_unit=summary.new_unit,
+        between=summary.between,
     )
 
 

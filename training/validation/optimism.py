@@ -114,12 +114,12 @@ def correct_optimism(
         apparent = Predicted(y, p, expit(floor), np.zeros(len(y), dtype=np.intp))
         metrics = _correct(apparent, known, name, done, weights, seed)
         found[name] = Design(
-            "optimism",
-            "Optimism-corrected",
-            _tell(patients, len(done)),
-            len(y),
-            int(y.sum()),
-            metrics,
+            key="optimism",
+            title="Optimism-corrected",
+            how=_tell(patients, len(done)),
+            patients=len(y),
+            events=int(y.sum()),
+            metrics=metrics,
         )
     return found
 

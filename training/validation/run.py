@@ -217,7 +217,15 @@ def _validate_artefact(task: _Task, pool: Pool) -> _Found:
     measured = pool.do(works | _plan_rest(task, tables["external"], answers))
     first = {name: measured[name] for name in OUTCOMES}
     landmarks = _landmarks_of(measured)
-    return _Found(measured["designs"], first, measured.get("champion", {}), {}, {}, landmarks, None)
+    return _Found(
+        designs=measured["designs"],
+        first=first,
+        champion=measured.get("champion", {}),
+        instability={},
+        learning={},
+        landmarks=landmarks,
+        reproduced=None,
+    )
 
 
 def _plan_rest(
