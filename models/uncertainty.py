@@ -13,12 +13,14 @@ from models.posterior import Posterior, fit_posterior
 from models.scores import LinearScore, linear_score
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from features.encoder import Encoder
     from models.inputs import Inputs, TrainingSet
 
-__all__ = ["Ridge", "Uncertainty", "fit_ridge", "fit_uncertainty"]
+__all__ = ["Ridge", "Uncertainty", "fit_ridge", "fit_uncertainty", "prior_of_blocks"]
 
 _TYPICAL = {
     "main": 0.07,
@@ -150,15 +152,36 @@ def fit_ridge(train: TrainingSet) -> Ridge:
     blocks = np.concatenate([encoder.blocks_, np.full(design.shape[1] - n_design, len(BLOCKS))])
     used, compact = np.unique(blocks, return_inverse=True)  # the first is the intercept's, -1
     names = [(*BLOCKS, "group")[block] for block in used[1:]]
-    typical = np.array([_TYPICAL[name] for name in names])
-    freedom = np.array([_FREEDOM.get(name, 4.0) for name in names])
-    posterior = fit_posterior(design, train.y, compact - 1, typical, freedom)
+    posterior = fit_posterior(design, train.y, compact - 1, *prior_of_blocks(names))
     shrink = 1.0
     if groups is not None:
         shrink = float(1 / np.sqrt(1 + _ZEGER * posterior.scales[-1] ** 2))
     return Ridge(
         linear_score(encoder, posterior.mean[:n_design] * shrink, train.plan_shares), posterior, shrink
     )
+
+
+def prior_of_blocks(names: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the prior of each block of coefficients, as `models.posterior.fit_posterior` takes it.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of `features.encoder.BLOCKS`, or "group" for the intercepts of groups.
+
+    Returns
+    -------
+    typical : ndarray of shape (n_blocks,)
+        Size of an effect before the data, in logits (of a predictor: for one standard deviation).
+    freedom : ndarray of shape (n_blocks,)
+        Of the Student prior.
+
+    Examples
+    --------
+    >>> prior_of_blocks(["main", "plan_term"])
+    (array([0.07 , 0.045]), array([4., 2.]))
+    """
+    return np.array([_TYPICAL[name] for name in names]), np.array([_FREEDOM.get(name, 4.0) for name in names])
 
 
 def fit_uncertainty(train: TrainingSet) -> Uncertainty:

@@ -18,7 +18,7 @@ from models.inputs import Inputs, TrainingSet
 from models.posterior import Posterior, fit_posterior
 from models.response_model import Choice, OutcomeModel, fit_outcome
 from models.scores import linear_score
-from models.uncertainty import _FREEDOM, _TYPICAL, Uncertainty, fit_uncertainty
+from models.uncertainty import Uncertainty, fit_uncertainty, prior_of_blocks
 from tests.models.small import (
     FILE,
     dense_design,
@@ -87,9 +87,7 @@ def fit_written_out(
     """The posterior from the whole matrix, without its structure by plan and group."""
     used, compact = np.unique(blocks, return_inverse=True)
     names = [(*BLOCKS, "group")[block] for block in used[1:]]
-    typical = np.array([_TYPICAL[name] for name in names])
-    freedom = np.array([_FREEDOM.get(name, 4.0) for name in names])
-    return fit_posterior(dense_design(design), y, compact - 1, typical, freedom)
+    return fit_posterior(dense_design(design), y, compact - 1, *prior_of_blocks(names))
 
 
 def write_out(train: TrainingSet) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

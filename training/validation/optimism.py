@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from models.response_model import ResponseModel
     from training.patients import Patients
 
-__all__ = ["SUBSAMPLES", "correct_optimism", "plan_subsamples"]
+__all__ = ["SUBSAMPLES", "combine_632plus", "correct_optimism", "plan_subsamples"]
 
 SUBSAMPLES: Final = 8
 """Each leaves more than a third of the patients out: together each patient three times."""
@@ -149,14 +149,39 @@ def _correct(
     found = {}
     for name, metric in METRICS.items():
         estimate, seen = draws[name].estimate(), metric(apparent, once)
-        value = _combine(seen, estimate.value, nothing[name])
+        value = combine_632plus(seen, estimate.value, nothing[name])
         moved = value - estimate.value
         found[name] = Estimate(value, estimate.low + moved, estimate.high + moved)
     return found
 
 
-def _combine(apparent: float, new: float, nothing: float) -> float:
-    """Weigh the two figures by the relative overfitting rate."""
+def combine_632plus(apparent: float, new: float, nothing: float) -> float:
+    """Weigh a figure of the patients learned from and one of others, by the relative overfitting rate.
+
+    Parameters
+    ----------
+    apparent : float
+        Of the model, on its own patients.
+    new : float
+        Of refits, on patients whom they have not seen.
+    nothing : float
+        Of the same predictions if they had nothing to do with the outcome.
+
+    Returns
+    -------
+    float
+        Between the two: (1 - w) apparent + w new with w = 0.632 / (1 - 0.368 R), where R, between 0 and 1, is
+        how much of the way from `apparent` to `nothing` the figure `new` has gone.
+
+    References
+    ----------
+    Efron and Tibshirani, J Am Stat Assoc 1997;92:548-560.
+
+    Examples
+    --------
+    >>> round(combine_632plus(0.8, 0.7, 0.5), 3)  # R = 1/3, w = 0.720
+    0.728
+    """
     way = nothing - apparent
     rate = 0.0 if way == 0 else float(np.clip((new - apparent) / way, 0.0, 1.0))
     weight = _SHARE / (1 - (1 - _SHARE) * rate)

@@ -10,7 +10,7 @@ from tests.models.small import small_cohort
 from training.cross_validation import fit_model
 from training.metrics import METRICS, Predicted
 from training.patients import Patients
-from training.validation.optimism import _combine, correct_optimism, plan_subsamples
+from training.validation.optimism import combine_632plus, correct_optimism, plan_subsamples
 from training.validation.pool import do_work
 from training.validation.refits import Refit
 from training.validation.results import Design
@@ -61,12 +61,12 @@ def test_real_signal_survives_the_correction() -> None:
 
 
 def test_the_weight_moves_from_0632_to_1_as_the_figure_falls_to_that_of_noise() -> None:
-    assert _combine(0.9, 0.9, 0.5) == pytest.approx(0.9)
-    assert _combine(0.9, 0.5, 0.5) == pytest.approx(0.5)  # no trust in the apparent figure at all
+    assert combine_632plus(0.9, 0.9, 0.5) == pytest.approx(0.9)
+    assert combine_632plus(0.9, 0.5, 0.5) == pytest.approx(0.5)  # no trust in the apparent figure at all
     # Half way: R = 0.5, w = 0.632 / (1 - 0.368 * 0.5), by hand.
     weight = 0.632 / 0.816
-    assert _combine(0.9, 0.7, 0.5) == pytest.approx((1 - weight) * 0.9 + weight * 0.7)
-    assert _combine(0.0, 0.1, 0.0) == pytest.approx(0.0632)  # a figure that noise leaves where it is
+    assert combine_632plus(0.9, 0.7, 0.5) == pytest.approx((1 - weight) * 0.9 + weight * 0.7)
+    assert combine_632plus(0.0, 0.1, 0.0) == pytest.approx(0.0632)  # a figure that noise leaves where it is
 
 
 def test_samples_hold_whole_groups_once_and_the_others_are_asked_about() -> None:
