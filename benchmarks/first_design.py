@@ -11,7 +11,7 @@ from training.gates.gate import CHECKS
 from training.net_benefit import decision_curves
 from training.patients import Patients
 from training.validation.bands import calibration_band, count_predictions
-from training.validation.designs import measure_design, plan_design
+from training.validation.designs import make_design_jobs, measure_design
 from training.validation.held_out import hold_out_folds
 from training.validation.intervals import measure_coverage
 from training.validation.results import OutcomeValidation, Validation
@@ -49,7 +49,7 @@ def predict_first(patients: Patients, held: HeldOut, seed: int, candidate: str) 
     TrainingDataError
         If a fold cannot be learned from.
     """
-    work = plan_design(patients, held, seed, candidate)
+    work = make_design_jobs(patients, held, seed, candidate)
     table = work.finish([job(*arguments, **options) for job, arguments, options in work.jobs])
     if isinstance(table, str):
         raise TrainingDataError(table)

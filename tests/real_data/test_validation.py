@@ -7,7 +7,7 @@ from features.cohort import load_cohort
 from features.cohort_file import load_cohort_file
 from tests.real_data.data import HERE, find_table
 from training.patients import Patients
-from training.validation.designs import measure_design, plan_design
+from training.validation.designs import make_design_jobs, measure_design
 from training.validation.held_out import hold_out_groups, hold_out_periods
 from training.validation.pool import do_work
 
@@ -20,7 +20,8 @@ def test_thp_holds_out_each_of_its_forty_clusters() -> None:
     assert held is not None
     assert len(held.splits[0]) == len(held.units) == 40
     assert hold_out_periods(cohort, patients) is None  # the file names no date
-    found = measure_design(held, patients, do_work(plan_design(patients, held, 1, "ridge")), 1)["response"]
+    table = do_work(make_design_jobs(patients, held, 1, "ridge"))
+    found = measure_design(held, patients, table, 1)["response"]
     assert found.patients == sum(unit.patients for unit in found.units) == 818
     # About twenty patients each: hardly a cluster says anything by itself, all of them together do.
     assert sum(bool(unit.metrics) for unit in found.units) < 20

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from training.metrics import Predicted
     from training.validation.seen import Seen
 
-__all__ = ["Answers", "compare_with_champion", "plan_champion", "subtract_champion"]
+__all__ = ["Answers", "compare_with_champion", "make_champion_jobs", "subtract_champion"]
 
 Repeats = Mapping[str, "list[Predicted]"]
 
@@ -90,11 +90,11 @@ def compare_with_champion(
         the reason, if those who are left cannot be compared. Skill of both is counted from the version's
         floor.
     """
-    answers = do_work(plan_champion(cohort, champion, splits, seed))
+    answers = do_work(make_champion_jobs(cohort, champion, splits, seed))
     return subtract_champion(cohort, challenger, answers, weights)
 
 
-def plan_champion(
+def make_champion_jobs(
     cohort: Cohort, champion: CareModel, splits: Sequence[Sequence[Split]] | None, seed: int
 ) -> Work[Mapping[str, list[Answers]] | str]:
     """Make the jobs that give the champion's probabilities; none for external data.
@@ -116,7 +116,7 @@ def plan_champion(
     if splits is None:
         answers = _ask(model, seen)
         return Work([], lambda _: answers)
-    return _plan_procedure(cohort, model, seen, splits, seed)
+    return _make_procedure_jobs(cohort, model, seen, splits, seed)
 
 
 def _ask(model: ResponseModel, seen: Seen) -> dict[str, list[Answers]]:
@@ -131,7 +131,7 @@ def _ask(model: ResponseModel, seen: Seen) -> dict[str, list[Answers]]:
     return answers
 
 
-def _plan_procedure(
+def _make_procedure_jobs(
     cohort: Cohort, model: ResponseModel, seen: Seen, splits: Sequence[Sequence[Split]], seed: int
 ) -> Work[Mapping[str, list[Answers]] | str]:
     """Carry the champion's procedure out on the version's folds."""
@@ -194,7 +194,7 @@ def subtract_champion(
     cohort, challenger, weights
         As of `compare_with_champion`.
     answers : mapping of str to list of Answers, or str
-        From `plan_champion`.
+        From `make_champion_jobs`.
 
     Returns
     -------

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from models.response_model import ResponseModel
     from models.scorer import Answer
 
-__all__ = ["Check", "decode_rows", "plan_reproduction", "run_checks"]
+__all__ = ["Check", "decode_rows", "make_reproduction_jobs", "run_checks"]
 
 Check = tuple[bool, str]
 """Whether it is so, and a sentence of evidence."""
@@ -64,7 +64,7 @@ def run_checks(
     champion : CareModel, optional
         None if there is none, or it is this version.
     reproduced : (bool, str), optional
-        Result of `plan_reproduction`; None on other data than the version was learned from.
+        Result of `make_reproduction_jobs`; None on other data than the version was learned from.
 
     Returns
     -------
@@ -79,7 +79,7 @@ def run_checks(
     return found if reproduced is None else found | {"reproduced": reproduced}
 
 
-def plan_reproduction(model: CareModel, cohort: Cohort, seed: int, fixed: str | None) -> Work[Check]:
+def make_reproduction_jobs(model: CareModel, cohort: Cohort, seed: int, fixed: str | None) -> Work[Check]:
     """Make the jobs that fit the version anew from the data it was learned from.
 
     Without it, a version whose files were made or edited by hand could pass on the merit of its procedure.

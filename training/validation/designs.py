@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from training.patients import Patients
     from training.validation.held_out import HeldOut
 
-__all__ = ["measure_design", "plan_design"]
+__all__ = ["make_design_jobs", "measure_design"]
 
 
-def plan_design(
+def make_design_jobs(
     patients: Patients,
     held: HeldOut,
     seed: int,
@@ -67,7 +67,7 @@ def measure_design(
     held : HeldOut
     patients : Patients
     table : DataFrame or str
-        From `plan_design`.
+        From `make_design_jobs`.
     seed : int
 
     Returns

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from models.response_model import ResponseModel
     from training.patients import Patients
 
-__all__ = ["REFITS", "measure_instability", "plan_instability", "summarise_instability"]
+__all__ = ["REFITS", "make_instability_jobs", "measure_instability", "summarise_instability"]
 
 REFITS: Final = 25
 """The mean over patients is settled by then (its simulation error is a twentieth of it); Riley and Collins'
@@ -59,10 +59,10 @@ def measure_instability(
     Candidate and hyperparameters are fixed, the fit and its recalibration are learned anew. What the choice
     between candidates and settings adds is not in it: see docs/adr/0015-what-else-a-validation-asks.md.
     """
-    return do_work(plan_instability(patients, model, seed, refits))
+    return do_work(make_instability_jobs(patients, model, seed, refits))
 
 
-def plan_instability(
+def make_instability_jobs(
     patients: Patients, model: ResponseModel, seed: int, refits: int = REFITS
 ) -> Work[Mapping[str, Instability]]:
     """Make the jobs of `measure_instability`; each gives a `Refit` or None."""

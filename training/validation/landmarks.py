@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from features.cohort_file_model import BASELINE
 from training.patients import Patients
-from training.validation.designs import measure_design, plan_design
+from training.validation.designs import make_design_jobs, measure_design
 from training.validation.external import find_differences, predict_externally, take_externally
 from training.validation.held_out import HeldOut
 from training.validation.refits import candidates_of
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from training.validation.pool import Work
     from training.validation.results import Design
 
-__all__ = ["measure_landmark", "plan_landmarks", "predict_landmarks"]
+__all__ = ["make_landmark_jobs", "measure_landmark", "predict_landmarks"]
 
 
-def plan_landmarks(
+def make_landmark_jobs(
     cohort: Cohort, model: CareModel, folds: HeldOut, seed: int
 ) -> dict[str, Work[pd.DataFrame | str]]:
     """Make the jobs that predict the patients of the fit at each later landmark, out of fold.
@@ -46,7 +46,7 @@ def plan_landmarks(
     for name in _later(model):
         patients = Patients.from_cohort(cohort.at(name))
         held = replace(folds, splits=folds.splits[:1])
-        works[name] = plan_design(patients, held, seed, candidates_of(model.landmarks[name]))
+        works[name] = make_design_jobs(patients, held, seed, candidates_of(model.landmarks[name]))
     return works
 
 
@@ -89,7 +89,7 @@ def measure_landmark(
     patients : Patients
         Of the cohort.
     table : DataFrame or str
-        From `plan_landmarks` or `predict_landmarks`.
+        From `make_landmark_jobs` or `predict_landmarks`.
     folds : HeldOut or None
         Of the baseline; None of patients whom the version itself predicted.
     seed : int

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from training.bootstrap import Draws
     from training.patients import Patients
 
-__all__ = ["MEASURED", "learning_curve", "make_subsets", "plan_learning"]
+__all__ = ["MEASURED", "learning_curve", "make_learning_jobs", "make_subsets"]
 
 MEASURED: Final = ("auroc", "brier", "brier_skill", "log_loss", "calibration_slope")
 _SHARES: Final = (0.25, 0.5, 1.0)  # doublings: gains then read off between neighbours
@@ -72,10 +72,10 @@ def learning_curve(
     TrainingDataError
         If not even two outer folds can be made.
     """
-    return do_work(plan_learning(patients, candidates, seed))
+    return do_work(make_learning_jobs(patients, candidates, seed))
 
 
-def plan_learning(
+def make_learning_jobs(
     patients: Patients, candidates: Mapping[str, str], seed: int
 ) -> Work[Mapping[str, tuple[LearningPoint, ...]]]:
     """Make the jobs of `learning_curve`."""

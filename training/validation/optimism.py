@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from models.response_model import ResponseModel
     from training.patients import Patients
 
-__all__ = ["SUBSAMPLES", "combine_632plus", "correct_optimism", "plan_subsamples"]
+__all__ = ["SUBSAMPLES", "combine_632plus", "correct_optimism", "make_subsample_jobs"]
 
 SUBSAMPLES: Final = 8
 """Each leaves more than a third of the patients out: together each patient three times."""
@@ -42,7 +42,7 @@ _PERMUTATIONS: Final = 20
 _SHARE: Final = 0.632  # of the patients who are in a bootstrap sample, in the mean
 
 
-def plan_subsamples(
+def make_subsample_jobs(
     patients: Patients, candidates: Mapping[str, str], seed: int, count: int = SUBSAMPLES
 ) -> Work[Sequence[Refit | None]]:
     """Learn the candidates from 63.2 % of the patients, or of the groups, and predict the others.
@@ -83,7 +83,7 @@ def correct_optimism(
     model : ResponseModel
         The version.
     refits : sequence of Refit or None
-        From `plan_subsamples`.
+        From `make_subsample_jobs`.
     seed : int
 
     Returns

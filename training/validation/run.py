@@ -15,9 +15,9 @@ from training.cross_validation import REPEATS
 from training.diagnostics.run import diagnose
 from training.fit import data_digest
 from training.patients import Patients, make_outer_splits
-from training.validation.champion import plan_champion, subtract_champion
-from training.validation.checks import plan_reproduction, run_checks
-from training.validation.designs import measure_design, plan_design
+from training.validation.champion import make_champion_jobs, subtract_champion
+from training.validation.checks import make_reproduction_jobs, run_checks
+from training.validation.designs import make_design_jobs, measure_design
 from training.validation.external import (
     check_same_inputs,
     predict_externally,
@@ -26,10 +26,10 @@ from training.validation.external import (
 )
 from training.validation.first_design import FirstDesign, measure_first
 from training.validation.held_out import hold_out_folds, hold_out_groups, hold_out_periods
-from training.validation.instability import plan_instability
-from training.validation.landmarks import measure_landmark, plan_landmarks, predict_landmarks
-from training.validation.learning import plan_learning
-from training.validation.optimism import correct_optimism, plan_subsamples
+from training.validation.instability import make_instability_jobs
+from training.validation.landmarks import make_landmark_jobs, measure_landmark, predict_landmarks
+from training.validation.learning import make_learning_jobs
+from training.validation.optimism import correct_optimism, make_subsample_jobs
 from training.validation.pool import Pool, Work
 from training.validation.refits import candidates_of
 from training.validation.results import OutcomeValidation, Validation
@@ -163,21 +163,21 @@ def _validate_procedure(task: _Task, pool: Pool) -> _Found:
     version, patients, seed = task.version, task.patients, task.seed
     model, fixed = version.model.baseline, version.candidate_fixed
     candidates = candidates_of(model)
-    nested, chosen = _plan_nested(task)
+    nested, chosen = _hold_out_nested(task)
     possible = (hold_out_groups(task.cohort, patients), hold_out_periods(task.cohort, patients))
     others = {held.key: held for held in possible if held is not None}
     fits: dict[str, Work[Any]] = {
-        "reproduced": plan_reproduction(version.model, task.cohort, version.seed, fixed),
-        nested.key: plan_design(patients, nested, seed, chosen),
-        **{key: plan_design(patients, held, seed, candidates) for key, held in others.items()},
-        "learning": plan_learning(patients, candidates, seed),
-        "instability": plan_instability(patients, model, seed),
-        "subsamples": plan_subsamples(patients, candidates, seed),
+        "reproduced": make_reproduction_jobs(version.model, task.cohort, version.seed, fixed),
+        nested.key: make_design_jobs(patients, nested, seed, chosen),
+        **{key: make_design_jobs(patients, held, seed, candidates) for key, held in others.items()},
+        "learning": make_learning_jobs(patients, candidates, seed),
+        "instability": make_instability_jobs(patients, model, seed),
+        "subsamples": make_subsample_jobs(patients, candidates, seed),
     }
-    later = plan_landmarks(task.cohort, version.model, nested, seed)
+    later = make_landmark_jobs(task.cohort, version.model, nested, seed)
     fits |= {f"landmark {name}": work for name, work in later.items()}
     if task.champion is not None:
-        fits["champion"] = plan_champion(task.cohort, task.champion.model, nested.splits[:1], seed)
+        fits["champion"] = make_champion_jobs(task.cohort, task.champion.model, nested.splits[:1], seed)
     rest = len(others) + 2 + len(later) + len(OUTCOMES) + (task.champion is not None)
     done = pool.do(fits, later=rest)
     if isinstance(done[nested.key], str):
@@ -186,7 +186,7 @@ def _validate_procedure(task: _Task, pool: Pool) -> _Found:
     measures = {key: _one(measure_design, held, patients, done[key], seed) for key, held in designs.items()}
     measures["optimism"] = _one(correct_optimism, patients, model, done["subsamples"], seed)
     predicted = {name: done[f"landmark {name}"] for name in later}
-    works = _plan_rest(task, done[nested.key], done.get("champion")) | _plan_landmarks(
+    works = _make_remaining_jobs(task, done[nested.key], done.get("champion")) | _make_landmark_measurements(
         task, predicted, nested
     )
     measured = pool.do(works | measures)
@@ -206,15 +206,15 @@ def _validate_artefact(task: _Task, pool: Pool) -> _Found:
     model = task.version.model
     tables = predict_externally(task.patients, model.baseline, task.seed)
     works = {"designs": _one(validate_externally, task.cohort, task.patients, tables, task.seed)}
-    works |= _plan_landmarks(task, predict_landmarks(task.cohort, model, task.seed), None)
+    works |= _make_landmark_measurements(task, predict_landmarks(task.cohort, model, task.seed), None)
     answers = None
     if task.champion is not None:
         # A champion that learned from these very patients would answer from memory: its procedure does then.
         learned = is_same_data(task.champion, task.cohort) or has_met(task.champion.model, task.cohort)
         splits = [make_outer_splits(task.patients, task.seed)] if learned else None
-        rival = plan_champion(task.cohort, task.champion.model, splits, task.seed)
+        rival = make_champion_jobs(task.cohort, task.champion.model, splits, task.seed)
         answers = pool.do({"champion": rival}, later=1 + len(works) + len(OUTCOMES))["champion"]
-    measured = pool.do(works | _plan_rest(task, tables["external"], answers))
+    measured = pool.do(works | _make_remaining_jobs(task, tables["external"], answers))
     first = {name: measured[name] for name in OUTCOMES}
     landmarks = _landmarks_of(measured)
     return _Found(
@@ -228,7 +228,7 @@ def _validate_artefact(task: _Task, pool: Pool) -> _Found:
     )
 
 
-def _plan_rest(
+def _make_remaining_jobs(
     task: _Task, table: pd.DataFrame, champion: Mapping[str, list[Answers]] | str | None
 ) -> dict[str, Work[Any]]:
     """Comparison with the champion, and what is told of the first design's predictions of each outcome."""
@@ -243,7 +243,7 @@ def _plan_rest(
     return works
 
 
-def _plan_landmarks(
+def _make_landmark_measurements(
     task: _Task, predicted: Mapping[str, pd.DataFrame | str], folds: HeldOut | None
 ) -> dict[str, Work[Any]]:
     return {
@@ -276,7 +276,7 @@ def _assemble(name: str, version: Version, found: _Found) -> OutcomeValidation:
     )
 
 
-def _plan_nested(task: _Task) -> tuple[HeldOut, str | Sequence[Mapping[str, str]] | None]:
+def _hold_out_nested(task: _Task) -> tuple[HeldOut, str | Sequence[Mapping[str, str]] | None]:
     """Give the folds of nested cross-validation, and the candidates to use in them."""
     version, fixed = task.version, task.version.candidate_fixed
     held = hold_out_folds(task.patients, task.seed, REPEATS)

@@ -18,7 +18,7 @@ from training.cross_validation import cross_validate, fit_model
 from training.landmarks import tables_of
 from training.metrics import METRICS, Predicted
 from training.patients import Patients, make_outer_splits
-from training.validation.champion import compare_with_champion, plan_champion, subtract_champion
+from training.validation.champion import compare_with_champion, make_champion_jobs, subtract_champion
 from training.validation.pool import do_work
 from training.validation.results import Comparison
 from training.validation.seen import see_as
@@ -99,7 +99,7 @@ def test_what_either_procedure_learned_widens_the_difference() -> None:
     own = small_cohort(400, 2)
     patients = Patients.from_cohort(own)
     splits = [make_outer_splits(patients, 3)]
-    answers = do_work(plan_champion(own, champion(), splits, 3))
+    answers = do_work(make_champion_jobs(own, champion(), splits, 3))
     assert not isinstance(answers, str)
     (theirs,) = answers["response"]
     known = ~np.isnan(own.response)
@@ -119,7 +119,7 @@ def test_ranks_of_a_champions_procedure_are_within_its_folds() -> None:
     # On other data the version is one model, but a champion that learned from these patients is one a fold.
     own = small_cohort(400, 2)
     splits = [make_outer_splits(Patients.from_cohort(own), 3)]
-    answers = do_work(plan_champion(own, champion(), splits, 3))
+    answers = do_work(make_champion_jobs(own, champion(), splits, 3))
     assert not isinstance(answers, str)
     (ours,), (theirs,) = predicted(champion())["response"], answers["response"]
     known, once = ~np.isnan(own.response), np.ones(len(ours.y))

@@ -22,7 +22,7 @@ from models.storage import save_model
 from tests.features.files import make_file
 from tests.models.small import FILE, care_model, small_cohort
 from tests.training.conftest import FittedStore
-from training.validation.checks import decode_rows, plan_reproduction, run_checks
+from training.validation.checks import decode_rows, make_reproduction_jobs, run_checks
 from training.validation.pool import do_work
 from training.validation.schema_check import check_schema
 
@@ -45,7 +45,7 @@ def edited(model: CareModel, landmark: str = "baseline") -> CareModel:
 
 def test_fitting_anew_gives_the_version_at_every_landmark(store: FittedStore) -> None:
     model = load_located(locate(store.model))
-    is_so, told = do_work(plan_reproduction(model, fitted_cohort(store.folder), 3, "ridge"))
+    is_so, told = do_work(make_reproduction_jobs(model, fitted_cohort(store.folder), 3, "ridge"))
     assert is_so, told
     assert "2 landmark(s)" in told
 
@@ -53,7 +53,7 @@ def test_fitting_anew_gives_the_version_at_every_landmark(store: FittedStore) ->
 @pytest.mark.parametrize("landmark", ["baseline", "day_1"])
 def test_an_edited_version_is_not_reproduced(store: FittedStore, landmark: str) -> None:
     model = edited(load_located(locate(store.model)), landmark)
-    is_so, told = do_work(plan_reproduction(model, fitted_cohort(store.folder), 3, "ridge"))
+    is_so, told = do_work(make_reproduction_jobs(model, fitted_cohort(store.folder), 3, "ridge"))
     assert not is_so
     assert "answers differ by" in told
 
@@ -61,8 +61,8 @@ def test_an_edited_version_is_not_reproduced(store: FittedStore, landmark: str) 
 def test_another_seed_or_candidate_is_not_the_version(store: FittedStore) -> None:
     model = load_located(locate(store.model))
     cohort = fitted_cohort(store.folder)
-    assert not do_work(plan_reproduction(model, cohort, 4, "ridge"))[0]
-    is_so, told = do_work(plan_reproduction(model, cohort, 3, "prevalence"))
+    assert not do_work(make_reproduction_jobs(model, cohort, 4, "ridge"))[0]
+    is_so, told = do_work(make_reproduction_jobs(model, cohort, 3, "prevalence"))
     assert not is_so
     assert told.startswith("fitting anew chooses prevalence for ")
     assert told.endswith("at baseline; the version has ridge")
@@ -72,7 +72,7 @@ def test_a_cohort_from_which_nothing_can_be_fitted_does_not_reproduce(store: Fit
     cohort = fitted_cohort(store.folder)
     hopeless = replace(cohort, groups=np.zeros(len(cohort.rows), dtype=np.intp))
     model = load_located(locate(store.model))
-    is_so, told = do_work(plan_reproduction(model, hopeless, 3, "ridge"))
+    is_so, told = do_work(make_reproduction_jobs(model, hopeless, 3, "ridge"))
     assert not is_so
     assert told == "the baseline model cannot be fitted to these data"
 

@@ -15,7 +15,7 @@ from tests.models.small import small_cohort
 from tests.training.validation.cohorts import simulated
 from training.cross_validation import fit_fold
 from training.patients import Patients
-from training.validation.designs import measure_design, plan_design
+from training.validation.designs import make_design_jobs, measure_design
 from training.validation.held_out import HeldOut, hold_out_folds, hold_out_groups, hold_out_periods
 from training.validation.pool import do_work
 from training.validation.results import Design
@@ -31,7 +31,7 @@ def dated(patients: int = 400) -> Cohort:
 
 def carry_out(held: HeldOut | None, people: Patients, candidate: str = "ridge") -> dict[str, Design]:
     assert held is not None
-    return measure_design(held, people, do_work(plan_design(people, held, 3, candidate)), 3)
+    return measure_design(held, people, do_work(make_design_jobs(people, held, 3, candidate)), 3)
 
 
 def grouped(cohort: Cohort, groups: NDArray[np.intp]) -> Cohort:
@@ -154,7 +154,7 @@ def test_intervals_take_in_what_folds_learn_from_each_other_and_periods_do_not()
     width = {}
     for held in (hold_out_folds(people, 3, 1), hold_out_periods(cohort, people)):
         assert held is not None
-        table = do_work(plan_design(people, held, 3, "ridge"))
+        table = do_work(make_design_jobs(people, held, 3, "ridge"))
         designs = [
             measure_design(replace(held, mutual=mutual), people, table, 3)["response"]
             for mutual in (held.mutual, True, False)

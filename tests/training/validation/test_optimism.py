@@ -10,7 +10,7 @@ from tests.models.small import small_cohort
 from training.cross_validation import fit_model
 from training.metrics import METRICS, Predicted
 from training.patients import Patients
-from training.validation.optimism import combine_632plus, correct_optimism, plan_subsamples
+from training.validation.optimism import combine_632plus, correct_optimism, make_subsample_jobs
 from training.validation.pool import do_work
 from training.validation.refits import Refit
 from training.validation.results import Design
@@ -34,7 +34,7 @@ def corrected(candidate: str, *, noise: bool) -> tuple[float, Design]:
     people = patients(noise=noise)
     model = fit_model(people, 1, candidate).model
     only = dict.fromkeys(("response", "remission"), candidate)
-    refits = do_work(plan_subsamples(people, only, 1, count=6))
+    refits = do_work(make_subsample_jobs(people, only, 1, count=6))
     design = correct_optimism(people, model, refits, 1)["response"]
     p = model.outcomes["response"].probability(model.inputs(people.rows[people.known]))
     y = people.outcomes["response"][people.known]
@@ -73,7 +73,7 @@ def test_samples_hold_whole_groups_once_and_the_others_are_asked_about() -> None
     people = patients(noise=False)
     assert people.groups is not None
     refits = do_work(
-        plan_subsamples(people, dict.fromkeys(("response", "remission"), "prevalence"), 1, count=3)
+        make_subsample_jobs(people, dict.fromkeys(("response", "remission"), "prevalence"), 1, count=3)
     )
     for refit in refits:
         assert isinstance(refit, Refit)
