@@ -6,10 +6,10 @@ import pytest
 from features.cohort import load_cohort
 from features.cohort_file import load_cohort_file
 from tests.real_data.data import HERE, find_table
+from tests.training.validation.work import do_work
 from training.patients import Patients
 from training.validation.designs import make_design_jobs, measure_design
 from training.validation.held_out import hold_out_groups, hold_out_periods
-from training.validation.pool import do_work
 
 
 @pytest.mark.slow

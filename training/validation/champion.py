@@ -15,7 +15,7 @@ from models.response_model import OUTCOMES
 from training.bootstrap import draw_metrics
 from training.folds import fold_seed
 from training.patients import Patients
-from training.validation.pool import Work, do_work
+from training.validation.pool import Work
 from training.validation.refits import Refit, candidates_of, refit
 from training.validation.results import Comparison
 from training.validation.seen import see_as
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from training.metrics import Predicted
     from training.validation.seen import Seen
 
-__all__ = ["Answers", "compare_with_champion", "make_champion_jobs", "subtract_champion"]
+__all__ = ["Answers", "make_champion_jobs", "subtract_champion"]
 
 Repeats = Mapping[str, "list[Predicted]"]
 
@@ -55,15 +55,10 @@ class Answers:
     parameters: float = 0.0
 
 
-def compare_with_champion(
-    cohort: Cohort,
-    champion: CareModel,
-    challenger: Repeats,
-    weights: NDArray[np.float64],
-    splits: Sequence[Sequence[Split]] | None = None,
-    seed: int = 0,
-) -> Mapping[str, Comparison]:
-    """Subtract the champion's figures from the version's, paired.
+def make_champion_jobs(
+    cohort: Cohort, champion: CareModel, splits: Sequence[Sequence[Split]] | None, seed: int
+) -> Work[Mapping[str, list[Answers]] | str]:
+    """Make the jobs that give the champion's probabilities; none for external data.
 
     On other data than the version was learned from (external) the champion answers as it stands. On the data
     that the version was learned from (internal), which the champion may have been learned from too, its
@@ -74,40 +69,15 @@ def compare_with_champion(
     ----------
     cohort : Cohort
     champion : CareModel
-    challenger : mapping of str to list of Predicted
-        Of the version, by outcome: a list item for each repeat, patients with an endpoint in the order of the
-        cohort.
-    weights : ndarray of shape (samples, n_known)
-        Bootstrap weights of the same patients.
-    splits : sequence of sequences of Split, optional
+    splits : sequence of sequences of Split, or None
         The outer folds of each repeat, for internal data; None for external.
     seed : int
 
     Returns
     -------
-    mapping of str to Comparison
-        By outcome. Patients whom the champion would refuse are left out of both; without figures, and with
-        the reason, if those who are left cannot be compared. Skill of both is counted from the version's
-        floor.
-    """
-    answers = do_work(make_champion_jobs(cohort, champion, splits, seed))
-    return subtract_champion(cohort, challenger, answers, weights)
-
-
-def make_champion_jobs(
-    cohort: Cohort, champion: CareModel, splits: Sequence[Sequence[Split]] | None, seed: int
-) -> Work[Mapping[str, list[Answers]] | str]:
-    """Make the jobs that give the champion's probabilities; none for external data.
-
-    Parameters
-    ----------
-    cohort, champion, splits, seed
-        As of `compare_with_champion`.
-
-    Returns
-    -------
     Work
-        Its result: by outcome, the answers of each repeat; or a sentence that says why there are none.
+        Its result, for `subtract_champion`: by outcome, the answers of each repeat; or a sentence that says
+        why there are none.
     """
     model = champion.baseline
     seen = see_as(cohort, model.cohort_file)
@@ -187,19 +157,25 @@ def subtract_champion(
     answers: Mapping[str, list[Answers]] | str,
     weights: NDArray[np.float64],
 ) -> dict[str, Comparison]:
-    """Subtract the champion's figures, made of its answers, from the version's.
+    """Subtract the champion's figures, made of its answers, from the version's, paired.
 
     Parameters
     ----------
-    cohort, challenger, weights
-        As of `compare_with_champion`.
+    cohort : Cohort
+    challenger : mapping of str to list of Predicted
+        Of the version, by outcome: a list item for each repeat, patients with an endpoint in the order of the
+        cohort.
     answers : mapping of str to list of Answers, or str
         From `make_champion_jobs`.
+    weights : ndarray of shape (samples, n_known)
+        Bootstrap weights of the same patients.
 
     Returns
     -------
     dict of str to Comparison
-        See `compare_with_champion`.
+        By outcome. Patients whom the champion would refuse are left out of both; without figures, and with
+        the reason, if those who are left cannot be compared. Skill of both is counted from the version's
+        floor.
     """
     if isinstance(answers, str):
         return {name: Comparison(0, 0, {}, answers) for name in challenger}

@@ -16,7 +16,7 @@ import numpy as np
 from joblib import delayed
 
 from training.bootstrap import Estimate
-from training.validation.pool import Work, do_work
+from training.validation.pool import Work
 from training.validation.refits import Refit, bootstrap_refit
 from training.validation.results import Curve, Instability
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from models.response_model import ResponseModel
     from training.patients import Patients
 
-__all__ = ["REFITS", "make_instability_jobs", "measure_instability", "summarise_instability"]
+__all__ = ["REFITS", "make_instability_jobs", "summarise_instability"]
 
 REFITS: Final = 25
 """The mean over patients is settled by then (its simulation error is a twentieth of it); Riley and Collins'
@@ -35,10 +35,10 @@ _TENTHS: Final = 10
 _FEWEST: Final = 5  # refits: an end of an interval over fewer is a single refit's
 
 
-def measure_instability(
+def make_instability_jobs(
     patients: Patients, model: ResponseModel, seed: int, refits: int = REFITS
-) -> Mapping[str, Instability]:
-    """Learn the version's candidates from bootstrap samples and compare the predictions.
+) -> Work[Mapping[str, Instability]]:
+    """Make the jobs that learn the version's candidates from bootstrap samples and compare the predictions.
 
     Parameters
     ----------
@@ -51,21 +51,14 @@ def measure_instability(
 
     Returns
     -------
-    mapping of str to Instability
-        By outcome; empty if fewer than 5 bootstrap samples held enough to learn from.
+    Work
+        Its result: by outcome, what `summarise_instability` says.
 
     Notes
     -----
     Candidate and hyperparameters are fixed, the fit and its recalibration are learned anew. What the choice
     between candidates and settings adds is not in it: see docs/adr/0015-what-else-a-validation-asks.md.
     """
-    return do_work(make_instability_jobs(patients, model, seed, refits))
-
-
-def make_instability_jobs(
-    patients: Patients, model: ResponseModel, seed: int, refits: int = REFITS
-) -> Work[Mapping[str, Instability]]:
-    """Make the jobs of `measure_instability`; each gives a `Refit` or None."""
     choices = {name: outcome.choice for name, outcome in model.outcomes.items()}
     own = {name: outcome.probability(model.inputs(patients.rows)) for name, outcome in model.outcomes.items()}
     jobs = [delayed(bootstrap_refit)(patients, choices, seed + number) for number in range(refits)]
@@ -82,12 +75,12 @@ def summarise_instability(
     own : mapping of str to ndarray of shape (n,)
         The version's probabilities by outcome.
     refits : sequence of Refit or None
-        About the same patients.
+        About the same patients; None where no bootstrap sample held enough to learn from.
 
     Returns
     -------
     dict of str to Instability
-        Empty with fewer than 5 refits.
+        By outcome; empty with fewer than 5 refits.
     """
     done = [refit for refit in refits if refit is not None]
     if len(done) < _FEWEST:

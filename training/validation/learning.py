@@ -17,7 +17,7 @@ from models.response_model import OUTCOMES
 from training.bootstrap import draw_metrics, draw_weights
 from training.metrics import METRICS, Predicted
 from training.patients import make_outer_splits
-from training.validation.pool import Work, do_work
+from training.validation.pool import Work
 from training.validation.refits import Refit, refit
 from training.validation.results import LearningPoint
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from training.bootstrap import Draws
     from training.patients import Patients
 
-__all__ = ["MEASURED", "learning_curve", "make_learning_jobs", "make_subsets"]
+__all__ = ["MEASURED", "make_learning_jobs", "make_subsets"]
 
 MEASURED: Final = ("auroc", "brier", "brier_skill", "log_loss", "calibration_slope")
 _SHARES: Final = (0.25, 0.5, 1.0)  # doublings: gains then read off between neighbours
@@ -46,10 +46,10 @@ class _Task(NamedTuple):
     test: NDArray[np.intp]
 
 
-def learning_curve(
+def make_learning_jobs(
     patients: Patients, candidates: Mapping[str, str], seed: int
-) -> Mapping[str, tuple[LearningPoint, ...]]:
-    """Learn from nested subsets of the training patients and predict those not learned from.
+) -> Work[Mapping[str, tuple[LearningPoint, ...]]]:
+    """Make the jobs that learn from nested subsets of the training patients and predict others.
 
     In each outer fold, whose test groups are nobody's to learn from, the training patients are put in a
     random order of groups, and a quarter, half and all of them taken from its start. With fewer than 8
@@ -64,21 +64,15 @@ def learning_curve(
 
     Returns
     -------
-    mapping of str to tuple of LearningPoint
-        By outcome, the fewest patients first; without sizes that hold too few events to learn from.
+    Work
+        Its result: by outcome a `LearningPoint` for each size, the fewest patients first; without sizes that
+        hold too few events to learn from.
 
     Raises
     ------
     TrainingDataError
         If not even two outer folds can be made.
     """
-    return do_work(make_learning_jobs(patients, candidates, seed))
-
-
-def make_learning_jobs(
-    patients: Patients, candidates: Mapping[str, str], seed: int
-) -> Work[Mapping[str, tuple[LearningPoint, ...]]]:
-    """Make the jobs of `learning_curve`."""
     tasks = []
     for fold, (train, test) in enumerate(make_outer_splits(patients, seed)):
         tested = np.intersect1d(test, patients.known)

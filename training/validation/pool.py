@@ -11,7 +11,7 @@ from joblib import Parallel, delayed, parallel_config
 if TYPE_CHECKING:
     from training.progress import Progress
 
-__all__ = ["Pool", "Work", "do_work"]
+__all__ = ["Pool", "Work"]
 
 _Result = TypeVar("_Result")
 
@@ -30,21 +30,6 @@ class Work(Generic[_Result]):
 
     jobs: Sequence[Any]
     finish: Callable[[Sequence[Any]], _Result]
-
-
-def do_work(work: Work[_Result]) -> _Result:
-    """Do one work alone, on all processors.
-
-    Parameters
-    ----------
-    work : Work
-
-    Returns
-    -------
-    What its `finish` makes.
-    """
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        return work.finish(list(Parallel(n_jobs=-1)(work.jobs)))
 
 
 class Pool:

@@ -1,5 +1,6 @@
 """The comparison with the champion: the same patients, paired, and never against a memory."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -13,13 +14,14 @@ from models.care_model import CareModel
 from models.response_model import OUTCOMES
 from tests.features.files import make_file
 from tests.models.small import FILE, make_trial, small_cohort
+from tests.training.validation.work import do_work
 from training.bootstrap import draw_weights, repeats_of
 from training.cross_validation import cross_validate, fit_model
+from training.folds import Split
 from training.landmarks import tables_of
 from training.metrics import METRICS, Predicted
 from training.patients import Patients, make_outer_splits
-from training.validation.champion import compare_with_champion, make_champion_jobs, subtract_champion
-from training.validation.pool import do_work
+from training.validation.champion import make_champion_jobs, subtract_champion
 from training.validation.results import Comparison
 from training.validation.seen import see_as
 
@@ -51,8 +53,19 @@ def predicted(model: CareModel, *, noise: float = 0.0) -> dict[str, list[Predict
     return found
 
 
+def compare(
+    own: Cohort,
+    rival: CareModel,
+    challenger: dict[str, list[Predicted]],
+    drawn: NDArray[np.float64],
+    splits: Sequence[Sequence[Split]] | None = None,
+    seed: int = 0,
+) -> dict[str, Comparison]:
+    return subtract_champion(own, challenger, do_work(make_champion_jobs(own, rival, splits, seed)), drawn)
+
+
 def test_the_champion_does_not_differ_from_itself() -> None:
-    found = compare_with_champion(cohort(), champion(), predicted(champion()), weights())
+    found = compare(cohort(), champion(), predicted(champion()), weights())
     assert set(found) == set(OUTCOMES)
     assert set(found["response"].metrics) == set(METRICS)
     for estimate in found["response"].metrics.values():
@@ -60,7 +73,7 @@ def test_the_champion_does_not_differ_from_itself() -> None:
 
 
 def test_a_worse_version_is_shown_to_be_worse() -> None:
-    found = compare_with_champion(cohort(), champion(), predicted(champion(), noise=4), weights())
+    found = compare(cohort(), champion(), predicted(champion(), noise=4), weights())
     assert found["response"].metrics["auroc"].high < 0
     assert found["response"].metrics["brier"].low > 0
     assert found["response"].metrics["brier_skill"].high < 0
@@ -76,8 +89,8 @@ def test_on_its_own_data_the_champions_procedure_is_validated_not_its_memory() -
     groups = patients.groups
     assert groups is not None
     drawn = draw_weights(len(patients.known), groups[patients.known], 1, 100)
-    naive = compare_with_champion(own, memory, challenger, drawn)
-    fair = compare_with_champion(own, memory, challenger, drawn, validated.splits, 3)
+    naive = compare(own, memory, challenger, drawn)
+    fair = compare(own, memory, challenger, drawn, validated.splits, 3)
     assert naive["response"].metrics["auroc"].high < -0.05  # hopelessly behind a memory
     assert fair["response"].metrics["auroc"].high > -0.02
     assert abs(fair["response"].metrics["auroc"].value) < 0.06
@@ -90,7 +103,7 @@ def test_the_same_procedure_on_the_same_folds_does_not_differ() -> None:
     same = CareModel({"baseline": validated.final.model})
     challenger = {name: repeats_of(table) for name, table in tables_of(validated).items()}
     drawn = draw_weights(len(patients.known), None, 1, 50)
-    found = compare_with_champion(own, same, challenger, drawn, validated.splits, 3)
+    found = compare(own, same, challenger, drawn, validated.splits, 3)
     for name in OUTCOMES:
         assert found[name].metrics["log_loss"].value == pytest.approx(0, abs=1e-9)
 
@@ -148,7 +161,7 @@ def test_patients_whom_the_champion_would_refuse_are_left_out_of_both() -> None:
     kept = encoder.cohort_file
     try:
         encoder.cohort_file = narrow
-        found = compare_with_champion(own, champion(), predicted(champion(), noise=1.5), weights())
+        found = compare(own, champion(), predicted(champion(), noise=1.5), weights())
     finally:
         encoder.cohort_file = kept
     both = seen.usable[~np.isnan(own.response)]
@@ -187,7 +200,7 @@ def without_plans(cohort: Cohort, kept: int = 0) -> Cohort:
 def test_nobody_whom_the_champion_would_answer_is_a_reason_not_an_absence(internal: bool) -> None:
     own = without_plans(cohort())
     splits = [make_outer_splits(Patients.from_cohort(own), 3)] if internal else None
-    found = compare_with_champion(own, champion(), predicted(champion()), weights(), splits)
+    found = compare(own, champion(), predicted(champion()), weights(), splits)
     reason = "the champion would refuse every patient of this cohort"
     assert found == {name: Comparison(0, 0, {}, reason) for name in OUTCOMES}
 
@@ -195,7 +208,7 @@ def test_nobody_whom_the_champion_would_answer_is_a_reason_not_an_absence(intern
 def test_a_champion_whose_procedure_cannot_learn_is_a_reason() -> None:
     own = without_plans(cohort(), 5)
     splits = [make_outer_splits(Patients.from_cohort(own), 3)]
-    found = compare_with_champion(own, champion(), predicted(champion()), weights(), splits)["response"]
+    found = compare(own, champion(), predicted(champion()), weights(), splits)["response"]
     assert (found.patients, found.events, found.metrics) == (0, 0, {})
     assert "the champion's procedure cannot learn from the patients it would not refuse" in found.problem
 
@@ -204,7 +217,7 @@ def test_a_champion_whose_procedure_cannot_learn_is_a_reason() -> None:
 def test_only_the_patients_who_are_compared_are_counted(kept: int) -> None:
     own = without_plans(cohort(), kept)
     y = own.response[~np.isnan(own.response)][:kept]
-    found = compare_with_champion(own, champion(), predicted(champion()), weights())["response"]
+    found = compare(own, champion(), predicted(champion()), weights())["response"]
     assert (found.patients, found.events) == (kept, int(y.sum()))
     assert bool(found.metrics) == (kept == 100)
     assert (not found.problem) == (kept == 100)

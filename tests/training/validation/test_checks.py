@@ -22,8 +22,8 @@ from models.storage import save_model
 from tests.features.files import make_file
 from tests.models.small import FILE, care_model, small_cohort
 from tests.training.conftest import FittedStore
+from tests.training.validation.work import do_work
 from training.validation.checks import decode_rows, make_reproduction_jobs, run_checks
-from training.validation.pool import do_work
 from training.validation.schema_check import check_schema
 
 

@@ -13,11 +13,11 @@ from features.cohort import Cohort
 from features.simulation.choice import draw_site_effects
 from tests.models.small import small_cohort
 from tests.training.validation.cohorts import simulated
+from tests.training.validation.work import do_work
 from training.cross_validation import fit_fold
 from training.patients import Patients
 from training.validation.designs import make_design_jobs, measure_design
 from training.validation.held_out import HeldOut, hold_out_folds, hold_out_groups, hold_out_periods
-from training.validation.pool import do_work
 from training.validation.results import Design
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from models.response_model import OUTCOMES, ResponseModel
 from tests.models.small import small_cohort
+from tests.training.validation.work import do_work
 from training.cross_validation import fit_model
 from training.patients import Patients
-from training.validation.instability import measure_instability, summarise_instability
+from training.validation.instability import make_instability_jobs, summarise_instability
 from training.validation.refits import Refit, bootstrap_refit
 
 
@@ -73,9 +74,9 @@ def test_no_outcome_of_a_patient_outside_the_sample_reaches_its_own_prediction()
 
 
 def test_a_model_that_says_the_same_of_all_hardly_moves_and_fewer_patients_move_more() -> None:
-    steady = measure_instability(patients(), model(candidate="prevalence"), 1, refits=12)
-    few = measure_instability(patients(), model(), 1, refits=12)
-    many = measure_instability(patients(1500), model(1500), 1, refits=12)
+    steady = do_work(make_instability_jobs(patients(), model(candidate="prevalence"), 1, refits=12))
+    few = do_work(make_instability_jobs(patients(), model(), 1, refits=12))
+    many = do_work(make_instability_jobs(patients(1500), model(1500), 1, refits=12))
     assert set(few) == set(OUTCOMES)
     for name in OUTCOMES:
         order = [found[name].mean_absolute_difference.value for found in (steady, few)]
@@ -107,4 +108,4 @@ def test_samples_that_teach_nothing_leave_nothing_to_say() -> None:
     alone = replace(people, outcomes=one_class)
     choices = {name: m.choice for name, m in model().outcomes.items()}
     assert bootstrap_refit(alone, choices, 1) is None
-    assert measure_instability(alone, model(), 1, refits=6) == {}
+    assert do_work(make_instability_jobs(alone, model(), 1, refits=6)) == {}

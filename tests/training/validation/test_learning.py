@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tests.models.small import small_cohort
+from tests.training.validation.work import do_work
 from training.patients import Patients
-from training.validation.learning import MEASURED, learning_curve, make_subsets
+from training.validation.learning import MEASURED, make_learning_jobs, make_subsets
 from training.validation.results import LearningPoint
 
 RIDGE = {"response": "ridge", "remission": "ridge"}
@@ -18,7 +19,7 @@ RIDGE = {"response": "ridge", "remission": "ridge"}
 @cache
 def curve(n: int, signal: float = 1.0) -> tuple[LearningPoint, ...]:
     patients = Patients.from_cohort(small_cohort(n, 1, signal=signal))
-    return learning_curve(patients, RIDGE, 5)["response"]
+    return do_work(make_learning_jobs(patients, RIDGE, 5))["response"]
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -70,12 +71,12 @@ def test_sizes_that_hold_too_few_events_are_left_out() -> None:
     rare = np.where(np.isnan(patients.outcomes["response"]), np.nan, 0.0)
     rare[patients.known[:8]] = 1.0
     few = replace(patients, outcomes={"response": rare, "remission": rare}, groups=None)
-    points = learning_curve(few, RIDGE, 2)["response"]
+    points = do_work(make_learning_jobs(few, RIDGE, 2))["response"]
     assert 1 <= len(points) < 3
     assert points[-1].patients > 200
 
 
 def test_it_can_be_repeated() -> None:
     patients = Patients.from_cohort(small_cohort(300, 1))
-    first, again = (learning_curve(patients, RIDGE, 2)["remission"] for _ in range(2))
+    first, again = (do_work(make_learning_jobs(patients, RIDGE, 2))["remission"] for _ in range(2))
     assert first == again

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from tests.models.small import small_cohort
+from tests.training.validation.work import do_work
 from training.cross_validation import fit_model
 from training.metrics import METRICS, Predicted
 from training.patients import Patients
 from training.validation.optimism import combine_632plus, correct_optimism, make_subsample_jobs
-from training.validation.pool import do_work
 from training.validation.refits import Refit
 from training.validation.results import Design
 
