@@ -18,7 +18,6 @@ from models.registry import load_located
 from models.response_model import OUTCOMES
 from models.scorer import Scorer
 from training.cross_validation import fit_model, reuse_candidates
-from training.logged_model import LoggedModel
 from training.patients import Patients
 from training.scoring import score_frame
 from training.validation.pool import Work
@@ -165,7 +164,7 @@ def _check_answers(located: Located, model: CareModel, cohort: Cohort) -> Check:
         told = [score_frame(own, check_table(own.cohort_file, frame, "score"))]
         if landmark == BASELINE:
             try:
-                told.append(_load_logged(located, own).predict(frame))
+                told.append(_load_logged(located).predict(frame))
             except Exception as exc:
                 return False, f"the logged model does not answer ({type(exc).__name__})"
         scorer = Scorer(own, landmark)
@@ -237,10 +236,8 @@ class _Predicts(Protocol):
         """Predict a table of patients."""
 
 
-def _load_logged(located: Located, model: ResponseModel) -> _Predicts:
-    """Load what MLflow logged; a model in a folder of its own was not logged, and is wrapped alike."""
-    if located.version == "local":
-        return LoggedModel(model)
+def _load_logged(located: Located) -> _Predicts:
+    """Load what MLflow logged, with the model's folder inside."""
     import mlflow
 
     with warnings.catch_warnings():

@@ -1,10 +1,12 @@
 """Facts about a version: reproduced, one answer from everywhere, compatible, whole."""
 
 import shutil
+import warnings
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +17,7 @@ from features.encoding import encode_frame
 from features.schema import check_table
 from models.calibration import Recalibration
 from models.care_model import CareModel
-from models.registry import Located, load_located, locate
+from models.registry import FOLDER, Located, load_located, locate
 from models.response_model import ResponseModel
 from models.scorer import Scorer
 from models.storage import save_model
@@ -41,6 +43,20 @@ def edited(model: CareModel, landmark: str = "baseline") -> CareModel:
     outcome = replace(response, choice=replace(response.choice, recalibration=steeper))
     changed = ResponseModel(own.encoder, {**own.outcomes, "response": outcome})
     return replace(model, landmarks={**model.landmarks, landmark: changed})
+
+
+def log(model: CareModel, folder: Path) -> Located:
+    """A version as a fit logs it, in a folder instead of a store."""
+    digest = save_model(model, folder / FOLDER)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MLflow's notes on its own internals
+        mlflow.pyfunc.save_model(
+            folder / "logged",
+            loader_module="training.logged_model",
+            data_path=str(folder / FOLDER),
+            pip_requirements=[],
+        )
+    return Located("small", "1", folder / "logged" / "data" / FOLDER, digest)
 
 
 def test_fitting_anew_gives_the_version_at_every_landmark(store: FittedStore) -> None:
@@ -122,7 +138,7 @@ def test_a_later_landmark_that_is_served_otherwise_is_found(
 
 def test_one_byte_changed_is_found(tmp_path: Path) -> None:
     digest = save_model(care_model("ridge"), tmp_path / "model")
-    located = Located("small", "local", tmp_path / "model", digest)
+    located = Located("small", "7", tmp_path / "model", digest)
     shutil.copytree(tmp_path / "model", tmp_path / "copy")
     assert run_checks(located, care_model("ridge"), small_cohort())["digest"][0]
     file = tmp_path / "copy" / "arrays.npz"
@@ -146,7 +162,7 @@ def test_files_that_mlflow_cannot_read_are_a_failed_check(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("candidate", ["ridge", "elastic_net", "random_forest", "xgboost", "average"])
 def test_every_candidate_answers_alike(tmp_path: Path, candidate: str) -> None:
-    located = Located("small", "local", tmp_path, save_model(care_model(candidate), tmp_path))
+    located = log(care_model(candidate), tmp_path)
     model = load_located(located)
     is_so, told = run_checks(located, model, small_cohort())["logged_answers"]
     assert is_so, told
