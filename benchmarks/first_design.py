@@ -11,9 +11,9 @@ from training.gates.gate import CHECKS
 from training.net_benefit import decision_curves
 from training.patients import Patients
 from training.validation.bands import calibration_band, count_predictions
+from training.validation.coverage import measure_coverage
 from training.validation.designs import make_design_jobs, measure_design
 from training.validation.held_out import hold_out_folds
-from training.validation.intervals import measure_coverage
 from training.validation.results import OutcomeValidation, Validation
 from training.validation.run import THRESHOLDS
 from training.validation.subgroups import measure_subgroups

@@ -20,8 +20,8 @@ from training.metrics import METRICS
 from training.net_benefit import gain_metric
 from training.patients import Patients
 from training.validation.champion import Answers, subtract_champion
+from training.validation.coverage import measure_coverage
 from training.validation.held_out import hold_out_folds
-from training.validation.intervals import measure_coverage
 from training.validation.subgroups import find_subgroups
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import numpy as np
 from training.bootstrap import Estimate, repeats_of
 from training.net_benefit import decision_curves
 from training.validation.bands import calibration_band, count_predictions
-from training.validation.intervals import measure_coverage
+from training.validation.coverage import measure_coverage
 from training.validation.missing_endpoints import weigh_missing
 from training.validation.results import Curve, MissingEndpoints, Subgroups
 from training.validation.subgroups import measure_subgroups

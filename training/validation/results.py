@@ -258,7 +258,7 @@ class OutcomeValidation:
     thresholds : tuple of float
         Clinical range (low, high) in which net benefit is judged.
     coverage : Estimate or None
-        Calibration of the interval: see `training.validation.intervals`; None where it cannot be measured.
+        Calibration of the interval: see `training.validation.coverage`; None where it cannot be measured.
     subgroups : tuple of Subgroups
     missing_endpoints : MissingEndpoints or None
         None if none is missing.

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import expit
 
 from training.bootstrap import Estimate, draw_weights
-from training.validation.intervals import measure_coverage
+from training.validation.coverage import measure_coverage
 
 PATIENTS = 2000
 
