@@ -72,7 +72,7 @@ class Gate:
         'lower end at least 0'
         """
         if self.population == "check":
-            return "so"
+            return "holds"
         end = "estimate" if self.judged_on == "estimate" else f"{self.judged_on} end"
         return f"{end} {self.bound.replace('_', ' ')} {self.value:g}"
 

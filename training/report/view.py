@@ -14,11 +14,12 @@ from training.report.facts_results import POOR_INPUT
 from training.report.specification import LinearPart, TreePart, specify_all
 from training.report.study import list_fields
 from training.report.view_care import show_durability, show_landmarks, show_plans, show_stopping
+from training.report.view_gates import show_checks, show_gates
 from training.report.view_model import show_candidates, show_dependence, show_drivers
 from training.report.view_patients import show_characteristics, show_flow, show_outcomes, show_predictors
 from training.report.view_performance import show_fit_only, show_performance
 from training.report.view_spread import show_subgroups, show_units
-from training.report.words import NOT_STATED, is_defined, say
+from training.report.words import NOT_STATED, say
 
 if TYPE_CHECKING:
     from training.report.material import Material
@@ -91,9 +92,9 @@ def build_view(m: Material, study: Study, specified: tuple[Specified, ...] | Non
         "use": _use(study),
         "poor_input": POOR_INPUT,
         "record": m.record,
-        "gates": _gates(m),
+        "gates": show_gates(m),
         "whys": {gate["name"].replace("_", " "): gate["why"] for gate in m.verdicts},
-        "checks": _checks(validation),
+        "checks": show_checks(validation),
         "flows": show_flow(m),
         "outcomes": show_outcomes(m),
         "characteristics": show_characteristics(m),
@@ -177,37 +178,6 @@ def _use(study: Study) -> list[tuple[str, str | None]]:
         ("Contact", "model.contact"),
     )
     return [(label, study.get(key)) for label, key in texts]
-
-
-def _gates(m: Material) -> Table | None:
-    """Every verdict; those of the signed record, the worst of each gate, where no others were logged."""
-    gates = m.verdicts or m.record.values.get("gates") or ()
-    rows = []
-    for gate in gates:
-        figure = {key: gate.get(key) for key in ("value", "low", "high")}
-        accepted = " (accepted)" if gate.get("ok") and gate.get("verdict") != "pass" else ""
-        rows.append(
-            [
-                str(gate.get("name", "")).replace("_", " "),
-                str(gate.get("outcome") or ""),
-                str(gate.get("for") or ""),
-                say(figure, 3) if is_defined(figure) else "",
-                str(gate.get("bound", "")),
-                f"{gate.get('verdict', '')}{accepted}",
-            ]
-        )
-    head = ["Gate", "Outcome", "For", "Figure (95 % interval)", "Bound", "Verdict"]
-    return Table("Gates of the last validation", head, rows) if rows else None
-
-
-def _checks(validation: Mapping[str, Any] | None) -> Table | None:
-    if validation is None or not validation["checks"]:
-        return None
-    rows = [
-        [name.replace("_", " "), "yes" if so else "NO", evidence]
-        for name, (so, evidence) in validation["checks"].items()
-    ]
-    return Table("Facts that were checked", ["Check", "Holds", "Evidence"], rows)
 
 
 def _each(validation: Mapping[str, Any] | None, show: Any) -> list[tuple[str, Any]]:

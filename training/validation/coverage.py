@@ -56,7 +56,8 @@ def measure_coverage(table: pd.DataFrame, weights: NDArray[np.float64]) -> Estim
     drawn = np.array(
         [_inside(data, low.p, high.p, rows) for data, low, high in zip(repeats, lows, highs, strict=True)]
     )
-    return Draws(drawn[:, 0], drawn[:, 1:].mean(axis=0), count_units(weights)).estimate()
+    draws = Draws(drawn[:, 0], drawn[:, 1:].mean(axis=0), count_units(weights), within=(0.0, 1.0))
+    return draws.estimate()
 
 
 def _inside(

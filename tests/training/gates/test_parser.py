@@ -133,7 +133,7 @@ def test_all_mistakes_are_named_at_once() -> None:
 
 def test_a_check_takes_no_bound() -> None:
     text = 'format = 1\n[gates.files]\nmetric = "digest"\nfor = "check"\n'
-    assert parse_gates(text).gates[0].describe() == "so"
+    assert parse_gates(text).gates[0].describe() == "holds"
     with pytest.raises(GatesError, match="unknown key 'at_least'"):
         parse_gates(text + "at_least = 1\n")
 
