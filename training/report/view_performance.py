@@ -30,6 +30,7 @@ _SIDE_BY_SIDE: Final = (
     "calibration_slope",
     "ici",
     "o_e",
+    "net_benefit_gain",
 )
 
 
@@ -190,6 +191,8 @@ def _tabulate_missing(
         return None
     rows = []
     for name, complete in complete_cases.items():
+        if name not in found["weighted"]:
+            continue
         bounds = found["bounds"].get(name)
         ends = (
             f"{bounds['worst']:.3f} to {bounds['best']:.3f}"

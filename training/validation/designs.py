@@ -13,6 +13,7 @@ from features.errors import TrainingDataError
 from models.response_model import OUTCOMES
 from training.bootstrap import SAMPLES, draw_weights, estimate_metrics, repeats_of
 from training.cross_validation import Fold, fit_fold
+from training.net_benefit import metrics_of
 from training.validation.held_out import MOST_FITS
 from training.validation.refits import Work
 from training.validation.results import Design
@@ -77,17 +78,17 @@ def measure_design(
     """
     if isinstance(table, str):
         return {name: Design(held.key, held.title, table, 0, 0, {}) for name in OUTCOMES}
-    return {name: _measure(held, patients, table[table["outcome"] == name], seed) for name in OUTCOMES}
+    return {name: _measure(held, patients, name, table[table["outcome"] == name], seed) for name in OUTCOMES}
 
 
-def _measure(held: HeldOut, patients: Patients, table: pd.DataFrame, seed: int) -> Design:
+def _measure(held: HeldOut, patients: Patients, outcome: str, table: pd.DataFrame, seed: int) -> Design:
     observed = table[table["observed"].notna()]
     if not held.mutual:
         observed = observed.assign(parameters=0.0)
     repeats = repeats_of(observed)
     members = np.unique(observed["patient"].to_numpy())
     groups = None if patients.groups is None else patients.groups[members]
-    metrics = estimate_metrics(repeats, draw_weights(len(members), groups, seed))
+    metrics = estimate_metrics(repeats, draw_weights(len(members), groups, seed), metrics_of(outcome))
     data = repeats[0]
     pieces = [(name, data.take(np.isin(members, unit))) for name, unit in held.units]
     summary = summarise_units([piece for _, piece in pieces])

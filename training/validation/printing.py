@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
     from training.bootstrap import Estimate
@@ -19,7 +21,9 @@ _SHOWN: Final = {
     "brier_skill": "brier skill",
     "calibration_intercept": "intercept",
     "calibration_slope": "slope",
+    "net_benefit_gain": "net benefit",
 }
+_DIGITS: Final = {"net_benefit_gain": 3}
 
 
 def print_designs(validation: Validation, console: Console) -> None:
@@ -52,18 +56,29 @@ def design_table(title: str, designs: tuple[Design, ...]) -> Table:
     table.add_column("", no_wrap=True)
     table.add_column("events", justify="right", no_wrap=True)
     for heading in _SHOWN.values():
-        table.add_column(heading, justify="right", no_wrap=True)
+        # Narrow consoles break the last column, whose figures are the longest, before they cut the others.
+        table.add_column(heading, justify="right", no_wrap=heading != _SHOWN["net_benefit_gain"])
     for design in designs:
         count = f"{design.events}/{design.patients}" if design.patients else "none"
-        table.add_row(design.title, count, *(_short(design.metrics.get(m)) for m in _SHOWN))
+        table.add_row(design.title, count, *_cells(design.metrics))
         if design.summary:
             used = f"{sum(bool(unit.metrics) for unit in design.units)} units"
-            table.add_row("  mean of units", used, *(_short(design.summary.get(m)) for m in _SHOWN))
-            table.add_row("  a new unit", "", *(_short(design.new_unit.get(m)) for m in _SHOWN))
-            table.add_row("  SD between units", "", *(_short(design.between.get(m)) for m in _SHOWN))
-    table.caption = "intercept, slope: of calibration; SD between units: of the AUROC on the logit scale"
+            table.add_row("  mean of units", used, *_cells(design.summary))
+            table.add_row("  a new unit", "", *_cells(design.new_unit))
+            table.add_row("  SD between units", "", *_cells(design.between))
+    table.caption = (
+        "intercept, slope: of calibration; SD between units: of the AUROC on the logit scale; net benefit: "
+        "gained over the better of treating all and none, at the middle of the range of thresholds"
+    )
     return table
 
 
-def _short(estimate: Estimate | None) -> str:
-    return "" if estimate is None else f"{estimate.value:.2f} ({estimate.low:.2f}, {estimate.high:.2f})"
+def _cells(figures: Mapping[str, Estimate]) -> list[str]:
+    return [_short(figures.get(metric), _DIGITS.get(metric, 2)) for metric in _SHOWN]
+
+
+def _short(estimate: Estimate | None, digits: int) -> str:
+    if estimate is None:
+        return ""
+    value, low, high = (f"{number:.{digits}f}" for number in (estimate.value, estimate.low, estimate.high))
+    return f"{value} ({low}, {high})"

@@ -69,7 +69,7 @@ class Design:
     patients, events : int
         With an endpoint.
     metrics : mapping of str to Estimate
-        By the names of `training.metrics.METRICS`.
+        By the names of `training.net_benefit.metrics_of`.
     units : tuple of Unit
         What was held out in turn; empty for designs without.
     summary : mapping of str to Estimate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import delayed
@@ -14,6 +14,7 @@ from training.bootstrap import draw_weights, repeats_of
 from training.cross_validation import REPEATS
 from training.diagnostics.run import diagnose
 from training.fit import data_digest
+from training.net_benefit import THRESHOLDS
 from training.patients import Patients, make_outer_splits
 from training.validation.champion import plan_champion, subtract_champion
 from training.validation.checks import plan_reproduction, run_checks
@@ -47,13 +48,7 @@ if TYPE_CHECKING:
     from training.validation.held_out import HeldOut
     from training.validation.results import Comparison, Design, Instability, LearningPoint
 
-__all__ = ["THRESHOLDS", "validate_version"]
-
-THRESHOLDS: Final[Mapping[str, tuple[float, float]]] = {"response": (0.2, 0.5), "remission": (0.1, 0.3)}
-"""Clinical range of the probability from which one would treat. Below the lower end a further change of
-tablets does as well (STAR*D, third and fourth step: 17 and 16 % responded, 14 and 13 % remitted; Rush et
-al., Am J Psychiatry 2006;163:1905-1917); above the upper end electroconvulsive therapy does not (ELEKT-D:
-41 % responded, 22 % remitted; Anand et al., N Engl J Med 2023;388:2315-2325)."""
+__all__ = ["validate_version"]
 
 
 @dataclass(frozen=True)

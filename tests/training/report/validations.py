@@ -43,6 +43,7 @@ def metrics(shift: float = 0.0) -> dict[str, Estimate]:
         "e50": near(0.017, 0.011),
         "e90": near(0.048, 0.02),
         "o_e": near(1.01, 0.06),
+        "net_benefit_gain": near(0.012, 0.02),
     }
 
 
@@ -127,7 +128,7 @@ def make_outcome(
         MissingEndpoints(
             416,
             1200,
-            metrics(0.01),
+            {name: near(e.value, 0.03) for name, e in metrics(0.01).items() if name != "net_benefit_gain"},
             {"auroc": Bounds(0.31, 0.88), "brier": Bounds(0.4, 0.1)},
             702.0,
         )

@@ -54,7 +54,7 @@ def predicted(model: CareModel, *, noise: float = 0.0) -> dict[str, list[Predict
 def test_the_champion_does_not_differ_from_itself() -> None:
     found = compare_with_champion(cohort(), champion(), predicted(champion()), weights())
     assert set(found) == set(OUTCOMES)
-    assert set(found["response"].metrics) == set(METRICS)
+    assert set(found["response"].metrics) == {*METRICS, "net_benefit_gain"}
     for estimate in found["response"].metrics.values():
         assert [estimate.value, estimate.low, estimate.high] == pytest.approx([0, 0, 0], abs=1e-9)
 

@@ -10,7 +10,10 @@ from training.validation.printing import design_table
 from training.validation.results import Design, Unit
 
 FIGURE = Estimate(0.61, 0.55, 0.67)
-NESTED = Design("nested_cv", "Nested cross-validation", "how", 1264, 584, {"auroc": FIGURE})
+WORTH = Estimate(0.0123, -0.004, 0.02)
+NESTED = Design(
+    "nested_cv", "Nested cross-validation", "how", 1264, 584, {"auroc": FIGURE, "net_benefit_gain": WORTH}
+)
 SITES = replace(
     NESTED,
     key="leave_group_out",
@@ -24,12 +27,13 @@ PERIODS = Design("leave_period_out", "Later periods held out", "Not possible: no
 
 
 def test_designs_stand_below_each_other_with_counts_and_intervals() -> None:
-    console = Console(file=io.StringIO(), width=130)
+    console = Console(file=io.StringIO(), width=155)
     console.print(design_table("Response: ridge", (NESTED, SITES, PERIODS)))
     assert isinstance(console.file, io.StringIO)
     rows = {line.split("│")[1].strip(): line for line in console.file.getvalue().splitlines() if "│" in line}
     assert "584/1264" in rows["Nested cross-validation"]
     assert "0.61 (0.55, 0.67)" in rows["Nested cross-validation"]
+    assert "0.012 (-0.004, 0.020)" in rows["Nested cross-validation"]
     assert "1 units" in rows["mean of units"]  # the other is too small
     assert "0.61 (0.42, 0.77)" in rows["a new unit"]
     assert "0.20 (0.00, 0.50)" in rows["SD between units"]
