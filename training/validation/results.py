@@ -60,8 +60,8 @@ class Design:
     Parameters
     ----------
     key : str
-        `nested_cv`, `leave_group_out`, `leave_period_out`, `optimism`, `external`,
-        `external_recalibrated_in_large` or `external_recalibrated`.
+        `nested_cv`, `leave_group_out`, `leave_period_out`, `optimism`, `bootstrap_optimism`,
+        `external`, `external_recalibrated_in_large` or `external_recalibrated`.
     title : str
         As tables show it.
     how : str

@@ -16,6 +16,7 @@ from training.diagnostics.run import diagnose
 from training.fit import data_digest
 from training.net_benefit import THRESHOLDS
 from training.patients import Patients, make_outer_splits
+from training.validation.bootstrap_optimism import correct_by_bootstrap
 from training.validation.champion import plan_champion, subtract_champion
 from training.validation.checks import plan_reproduction, run_checks
 from training.validation.designs import measure_design, plan_design
@@ -27,7 +28,7 @@ from training.validation.external import (
 )
 from training.validation.first_design import FirstDesign, measure_first
 from training.validation.held_out import hold_out_folds, hold_out_groups, hold_out_periods
-from training.validation.instability import plan_instability
+from training.validation.instability import plan_bootstrap, predict_everybody, summarise_instability
 from training.validation.landmarks import measure_landmark, plan_landmarks, predict_landmarks
 from training.validation.learning import plan_learning
 from training.validation.optimism import correct_optimism, plan_subsamples
@@ -165,20 +166,21 @@ def _validate_procedure(task: _Task, pool: Pool) -> _Found:
         nested.key: plan_design(patients, nested, seed, chosen),
         **{key: plan_design(patients, held, seed, candidates) for key, held in others.items()},
         "learning": plan_learning(patients, candidates, seed),
-        "instability": plan_instability(patients, model, seed),
+        "bootstrap": plan_bootstrap(patients, model, seed),
         "subsamples": plan_subsamples(patients, candidates, seed),
     }
     later = plan_landmarks(task.cohort, version.model, nested, seed)
     fits |= {f"landmark {name}": work for name, work in later.items()}
     if task.champion is not None:
         fits["champion"] = plan_champion(task.cohort, task.champion.model, nested.splits[:1], seed)
-    rest = len(others) + 2 + len(later) + len(OUTCOMES) + (task.champion is not None)
+    rest = len(others) + 3 + len(later) + len(OUTCOMES) + (task.champion is not None)
     done = pool.do(fits, later=rest)
     if isinstance(done[nested.key], str):
         raise TrainingDataError(done[nested.key])
     designs: dict[str, HeldOut] = {nested.key: nested} | others
     measures = {key: _one(measure_design, held, patients, done[key], seed) for key, held in designs.items()}
     measures["optimism"] = _one(correct_optimism, patients, model, done["subsamples"], seed)
+    measures["bootstrap_optimism"] = _one(correct_by_bootstrap, patients, model, done["bootstrap"], seed)
     predicted = {name: done[f"landmark {name}"] for name in later}
     works = _plan_rest(task, done[nested.key], done.get("champion")) | _plan_landmarks(
         task, predicted, nested
@@ -188,7 +190,7 @@ def _validate_procedure(task: _Task, pool: Pool) -> _Found:
         designs={name: tuple(measured[key][name] for key in measures) for name in OUTCOMES},
         first={name: measured[name] for name in OUTCOMES},
         champion=measured.get("champion", {}),
-        instability=done["instability"],
+        instability=summarise_instability(predict_everybody(patients, model), done["bootstrap"]),
         learning=done["learning"],
         landmarks=_landmarks_of(measured),
         reproduced=done["reproduced"],

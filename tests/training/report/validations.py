@@ -104,7 +104,8 @@ def make_outcome(
         make_design("nested_cv", "Nested cross-validation", 0.0),
         make_design("leave_group_out", "Leave one site out", -0.02, 12),
         make_design("leave_period_out", "Leave one period out", -0.03, 4),
-        make_design("optimism", "Bootstrap optimism", 0.005),
+        make_design("optimism", "Optimism, 0.632+", 0.005),
+        make_design("bootstrap_optimism", "Bootstrap optimism", 0.012),
     )
     external = (
         make_design("external", "External validation, as it is", -0.04),

@@ -53,7 +53,13 @@ def test_own_data_validate_the_procedure_and_repeat_the_fit(store: FittedStore) 
     assert found.checks["digest"][0]
     for name in OUTCOMES:
         designs = found.outcomes[name].designs
-        assert [d.key for d in designs] == ["nested_cv", "leave_group_out", "leave_period_out", "optimism"]
+        assert [d.key for d in designs] == [
+            "nested_cv",
+            "leave_group_out",
+            "leave_period_out",
+            "optimism",
+            "bootstrap_optimism",
+        ]
         assert all(set(d.metrics) == {*METRICS, "net_benefit_gain"} for d in designs if d.patients)
         # All patients of the small cohort start on one day: the period design says so and claims nothing.
         assert designs[2].how.startswith("Not possible")
