@@ -64,7 +64,8 @@ def design_table(title: str, designs: tuple[Design, ...]) -> Table:
         if design.summary:
             used = f"{sum(bool(unit.metrics) for unit in design.units)} units"
             table.add_row("  mean of units", used, *_cells(design.summary))
-            table.add_row("  a new unit", "", *_cells(design.new_unit))
+            if design.new_unit:
+                table.add_row("  a new unit", "", *_cells(design.new_unit))
             table.add_row("  SD between units", "", *_cells(design.between))
     table.caption = (
         "intercept, slope: of calibration; SD between units: of the AUROC on the logit scale; net benefit: "

@@ -75,7 +75,8 @@ class Design:
     summary : mapping of str to Estimate
         Random-effects mean over the units, with its 95 % interval; empty without units.
     new_unit : mapping of str to Estimate
-        The same mean with the 95 % prediction interval for a new unit.
+        The same mean with the 95 % prediction interval for a new unit; empty for periods, of which a new one
+        is not drawn from among them.
     between : mapping of str to Estimate
         Standard deviation between units (tau) of each summarised figure, on the scale it was summarised on.
     """

@@ -68,7 +68,7 @@ def make_design(key: str, title: str, shift: float, units: int = 0) -> Design:
         metrics(shift),
         held,
         {n: metrics()[n] for n in names} if units else {},
-        {n: near(metrics()[n].value, 0.3) for n in names} if units else {},
+        {n: near(metrics()[n].value, 0.3) for n in names} if key == "leave_group_out" else {},
         {n: near(0.2, 0.15) for n in names} if units else {},
     )
 

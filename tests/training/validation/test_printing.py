@@ -23,6 +23,7 @@ SITES = replace(
     new_unit={"auroc": Estimate(0.61, 0.42, 0.77)},
     between={"auroc": Estimate(0.2, 0.0, 0.5)},
 )
+YEARS = replace(SITES, key="leave_period_out", title="Later periods held out", new_unit={})
 PERIODS = Design("leave_period_out", "Later periods held out", "Not possible: no dates", 0, 0, {})
 
 
@@ -38,3 +39,11 @@ def test_designs_stand_below_each_other_with_counts_and_intervals() -> None:
     assert "0.61 (0.42, 0.77)" in rows["a new unit"]
     assert "0.20 (0.00, 0.50)" in rows["SD between units"]
     assert "none" in rows["Later periods held out"]
+
+
+def test_no_new_period_is_told_of() -> None:
+    console = Console(file=io.StringIO(), width=155)
+    console.print(design_table("Response: ridge", (NESTED, YEARS)))
+    assert isinstance(console.file, io.StringIO)
+    assert "mean of units" in console.file.getvalue()
+    assert "a new unit" not in console.file.getvalue()
