@@ -104,7 +104,7 @@ def _show(outcome: str, found: Plain) -> Performance:
         outcome,
         first["how"],
         _tabulate_designs(outcome, found["designs"]),
-        [(design["title"], design["how"]) for design in found["designs"]],
+        [(design["title"], f"{design['how']}{_say_update(design)}") for design in found["designs"]],
         tabulate_metrics(first["metrics"], f"{outcome.capitalize()}: {first['title']}"),
         _show_calibration(outcome, found, first),
         _show_net_benefit(outcome, found),
@@ -133,6 +133,13 @@ def _tabulate_designs(outcome: str, designs: Sequence[Plain]) -> Table:
         "Gates judge the first design.",
         wide=True,
     )
+
+
+def _say_update(design: Plain) -> str:
+    """Say what a recalibration learned of all patients; nothing of other designs."""
+    update = design.get("update") or {}  # validations of earlier code have none
+    parts = [f"{name} {say(found)}" for name, found in update.items()]
+    return f"; learned of all patients: {', '.join(parts)}" if parts else ""
 
 
 def _show_calibration(outcome: str, found: Plain, first: Plain) -> Figure:

@@ -36,8 +36,13 @@ def print_designs(validation: Validation, console: Console) -> None:
     """
     for name, outcome in validation.outcomes.items():
         console.print(design_table(f"{name.capitalize()}: {outcome.candidate}", outcome.designs))
-    for design in next(iter(validation.outcomes.values())).designs:
-        console.print(f"{design.title}: {design.how}.", highlight=False)
+    for same in zip(*(outcome.designs for outcome in validation.outcomes.values()), strict=True):
+        hows: dict[str, list[str]] = {}
+        for name, design in zip(validation.outcomes, same, strict=True):
+            hows.setdefault(design.how, []).append(name)
+        for how, names in hows.items():
+            whom = "" if len(hows) == 1 else f", {' and '.join(names)}"
+            console.print(f"{same[0].title}{whom}: {how}.", highlight=False)
 
 
 def design_table(title: str, designs: tuple[Design, ...]) -> Table:
@@ -67,9 +72,13 @@ def design_table(title: str, designs: tuple[Design, ...]) -> Table:
             if design.new_unit:
                 table.add_row("  a new unit", "", *_cells(design.new_unit))
             table.add_row("  SD between units", "", *_cells(design.between))
+        if design.update:
+            shown = {f"calibration_{name}": found for name, found in design.update.items()}
+            table.add_row("  update learned", "of all", *_cells(shown))
     table.caption = (
         "intercept, slope: of calibration; SD between units: of the AUROC on the logit scale; net benefit: "
-        "gained over the better of treating all and none, at the middle of the range of thresholds"
+        "gained over the better of treating all and none, at the middle of the range of thresholds; "
+        "update learned: by the recalibration, of all patients"
     )
     return table
 

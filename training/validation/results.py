@@ -79,6 +79,9 @@ class Design:
         is not drawn from among them.
     between : mapping of str to Estimate
         Standard deviation between units (tau) of each summarised figure, on the scale it was summarised on.
+    update : mapping of str to Estimate
+        What a recalibration learns of all patients on the logit scale: `intercept`, and `slope` if it is
+        learned; empty for other designs.
     """
 
     key: str
@@ -91,6 +94,7 @@ class Design:
     summary: Mapping[str, Estimate] = field(default_factory=dict)
     new_unit: Mapping[str, Estimate] = field(default_factory=dict)
     between: Mapping[str, Estimate] = field(default_factory=dict)
+    update: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

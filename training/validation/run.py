@@ -201,19 +201,31 @@ def _validate_artefact(task: _Task, pool: Pool) -> _Found:
     """Everything about patients whom the version has not learned from."""
     model = task.version.model
     tables = predict_externally(task.patients, model.baseline, task.seed)
+    as_it_is = tables["external"]
+    if isinstance(as_it_is, str):
+        raise TrainingDataError(as_it_is)
     works = {"designs": _one(validate_externally, task.cohort, task.patients, tables, task.seed)}
     works |= _plan_landmarks(task, predict_landmarks(task.cohort, model, task.seed), None)
     answers = None
     if task.champion is not None:
-        # A champion that learned from these very patients would answer from memory: its procedure does then.
-        learned = is_same_data(task.champion, task.cohort) or has_met(task.champion.model, task.cohort)
-        splits = [make_outer_splits(task.patients, task.seed)] if learned else None
-        rival = plan_champion(task.cohort, task.champion.model, splits, task.seed)
+        rival = _plan_rival(task, task.champion)
         answers = pool.do({"champion": rival}, later=1 + len(works) + len(OUTCOMES))["champion"]
-    measured = pool.do(works | _plan_rest(task, tables["external"], answers))
+    measured = pool.do(works | _plan_rest(task, as_it_is, answers))
     first = {name: measured[name] for name in OUTCOMES}
     landmarks = _landmarks_of(measured)
     return _Found(measured["designs"], first, measured.get("champion", {}), {}, {}, landmarks, None)
+
+
+def _plan_rival(task: _Task, champion: Version) -> Work[Mapping[str, list[Answers]] | str]:
+    """Let the champion answer; if it learned from these very patients, from memory, its procedure does."""
+    if not (is_same_data(champion, task.cohort) or has_met(champion.model, task.cohort)):
+        return plan_champion(task.cohort, champion.model, None, task.seed)
+    try:
+        splits = [make_outer_splits(task.patients, task.seed)]
+    except TrainingDataError as exc:
+        why = f"the champion learned from these patients, and for its procedure there are no folds: {exc}"
+        return Work([], lambda _: why)
+    return plan_champion(task.cohort, champion.model, splits, task.seed)
 
 
 def _plan_rest(

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from rich.console import Console
 
+from tests.training.gates.validations import make_outcome, make_validation
 from training.bootstrap import Estimate
-from training.validation.printing import design_table
+from training.validation.printing import design_table, print_designs
 from training.validation.results import Design, Unit
 
 FIGURE = Estimate(0.61, 0.55, 0.67)
@@ -47,3 +48,29 @@ def test_no_new_period_is_told_of() -> None:
     assert isinstance(console.file, io.StringIO)
     assert "mean of units" in console.file.getvalue()
     assert "a new unit" not in console.file.getvalue()
+
+
+def test_what_a_recalibration_learned_stands_under_calibration() -> None:
+    console = Console(file=io.StringIO(), width=155)
+    update = {"intercept": Estimate(-0.31, -0.5, -0.1), "slope": Estimate(0.82, 0.6, 1.1)}
+    console.print(design_table("Response: ridge", (replace(NESTED, update=update),)))
+    assert isinstance(console.file, io.StringIO)
+    (row,) = (
+        line for line in console.file.getvalue().splitlines() if "update learned" in line and "│" in line
+    )
+    cells = [cell.strip() for cell in row.strip("│").split("│")]
+    assert cells == ["update learned", "of all", "", "", "-0.31 (-0.50, -0.10)", "0.82 (0.60, 1.10)", ""]
+
+
+def test_outcomes_whose_designs_were_made_otherwise_are_told_apart() -> None:
+    console = Console(file=io.StringIO(), width=155)
+    whole = make_validation()
+    other = make_outcome(designs=(replace(make_outcome().designs[0], how="only 2 of 3 sites"),))
+    same = replace(other, designs=make_outcome().designs[:1])
+    print_designs(replace(whole, outcomes={"response": same, "remission": other}), console)
+    assert isinstance(console.file, io.StringIO)
+    told = console.file.getvalue()
+    assert "Nested, response: 5 folds." in told
+    assert "Nested, remission: only 2 of 3 sites." in told
+    print_designs(replace(whole, outcomes={"response": same, "remission": same}), console)
+    assert console.file.getvalue().removeprefix(told).count("Nested: 5 folds.") == 1

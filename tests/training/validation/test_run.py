@@ -22,9 +22,11 @@ from tests.training.commands import call
 from tests.training.conftest import FittedStore
 from training.fit import data_digest
 from training.metrics import METRICS
+from training.patients import Patients
 from training.tracking import promote
+from training.validation.refits import do_work
 from training.validation.results import Validation, to_plain
-from training.validation.run import validate_version
+from training.validation.run import _plan_rival, _Task, validate_version
 from training.validation.same_patients import is_same_data
 from training.validation.version import read_version
 
@@ -222,6 +224,19 @@ def test_a_champion_is_compared_on_the_same_patients(
     itself = validate_version("models:/small/2", cohort)
     assert (itself.model["champion"], itself.model["champion_digest"]) == ("", "")
     assert itself.outcomes["response"].champion is None
+
+
+def test_without_folds_a_champion_that_learned_from_the_patients_is_not_asked_from_memory(
+    store: FittedStore,
+) -> None:
+    version, cohort = read_version(store.model), _own_cohort(store.uri)
+    patients = Patients.from_cohort(cohort)
+    nobody = {name: 0 * y for name, y in patients.outcomes.items()}
+    weights = np.ones((1, len(patients.known)))
+    task = _Task(version, version, cohort, replace(patients, outcomes=nobody), weights, 3)
+    answered = do_work(_plan_rival(task, version))
+    assert isinstance(answered, str)
+    assert "for its procedure there are no folds: cannot cross-validate: 0 patients" in answered
 
 
 def test_a_champion_that_cannot_be_read_is_named(
