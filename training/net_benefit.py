@@ -16,20 +16,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from training.bootstrap import in_blocks, rows_with_both
 from training.intervals import count_units, find_band
-from training.metrics import Metric, Predicted
+from training.metrics import METRICS, Metric, Predicted
 from training.overlap import overlap_errors
 from training.validation.results import Curve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["decision_curves", "gain_metric", "net_benefit", "net_benefit_gain"]
+__all__ = ["THRESHOLDS", "decision_curves", "gain_metric", "metrics_of", "net_benefit", "net_benefit_gain"]
+
+THRESHOLDS: Final[Mapping[str, tuple[float, float]]] = {"response": (0.2, 0.5), "remission": (0.1, 0.3)}
+"""Clinical range of the probability from which one would treat. Below the lower end a further change of
+tablets does as well (STAR*D, third and fourth step: 17 and 16 % responded, 14 and 13 % remitted; Rush et
+al., Am J Psychiatry 2006;163:1905-1917); above the upper end electroconvulsive therapy does not (ELEKT-D:
+41 % responded, 22 % remitted; Anand et al., N Engl J Med 2023;388:2315-2325)."""
 
 
 def net_benefit(data: Predicted, w: NDArray[np.float64], threshold: float) -> float:
@@ -105,6 +111,27 @@ def gain_metric(threshold: float) -> Metric:
         return {"net_benefit_gain": _benefits(data, weights, [threshold])["gain"][:, 0]}
 
     return Metric("net_benefit_gain", figures)
+
+
+def metrics_of(outcome: str) -> Mapping[str, Metric]:
+    """Give every figure of predictions of an outcome: `METRICS`, and what is gained by using them.
+
+    Parameters
+    ----------
+    outcome : str
+        One of `THRESHOLDS`.
+
+    Returns
+    -------
+    mapping of str to Metric
+        With `net_benefit_gain` at the middle of the outcome's clinical range of thresholds.
+
+    Examples
+    --------
+    >>> list(metrics_of("response"))[-2:]
+    ['o_e', 'net_benefit_gain']
+    """
+    return {**METRICS, "net_benefit_gain": gain_metric(sum(THRESHOLDS[outcome]) / 2)}
 
 
 def decision_curves(

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from training.bootstrap import draw_weights, estimate_metrics
-from training.metrics import Predicted
-from training.net_benefit import decision_curves, gain_metric, net_benefit, net_benefit_gain
+from training.metrics import METRICS, Predicted
+from training.net_benefit import decision_curves, gain_metric, metrics_of, net_benefit, net_benefit_gain
 
 HERE = Path(__file__).parent
 PATIENTS = json.loads((HERE / "reference_metrics.json").read_text(encoding="utf-8"))["patients"]
@@ -95,3 +95,12 @@ def test_a_good_model_gains_and_an_overconfident_one_does_harm() -> None:
 def test_a_threshold_that_is_none_is_refused(threshold: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         net_benefit(draw(10, 1), np.ones(10), threshold)
+
+
+@pytest.mark.parametrize(("outcome", "middle"), [("response", 0.35), ("remission", 0.2)])
+def test_figures_of_an_outcome_hold_the_gain_at_the_middle_of_its_range(outcome: str, middle: float) -> None:
+    data = draw(500, 6)
+    once = np.ones(500)
+    figures = metrics_of(outcome)
+    assert set(figures) == {*METRICS, "net_benefit_gain"}
+    assert figures["net_benefit_gain"](data, once) == net_benefit_gain(data, once, middle)

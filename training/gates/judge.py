@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from training.bootstrap import Estimate
 from training.gates.gate import Gate, Gates
+from training.validation.random_effects import FEWEST_UNITS
+from training.validation.units import FEWEST_OF_CLASS
 
 if TYPE_CHECKING:
     from training.validation.results import Comparison, OutcomeValidation, Validation
@@ -201,12 +203,23 @@ def _landmarks(gate: Gate, outcome: OutcomeValidation) -> Iterator[_Target]:
 def _new_unit(gate: Gate, outcome: OutcomeValidation) -> _Target:
     for design in outcome.designs:
         if design.units and design.key != "leave_period_out":
-            rarer = min(design.events, design.patients - design.events)
-            why = "" if gate.metric in design.new_unit else f"{len(design.units)} units are too few"
+            large = [unit for unit in design.units if unit.metrics]  # what was summarised is of these
+            events = sum(unit.events for unit in large)
+            rarer = min(events, sum(unit.patients for unit in large) - events)
+            why = "" if gate.metric in design.new_unit else _too_few(gate, len(large), len(design.units))
             return _Target("a new site", design.new_unit.get(gate.metric, _NOTHING), rarer, why)
     tried = next((design for design in outcome.designs if design.key == "leave_group_out"), None)
     why = "the cohort file names no group, or all are of one" if tried is None else tried.how
     return _Target("a new site", _NOTHING, None, why, absent=tried is None)
+
+
+def _too_few(gate: Gate, large: int, units: int) -> str:
+    """Say why nothing is known of a new unit."""
+    if large >= FEWEST_UNITS:
+        return f"{gate.metric} is not defined in {FEWEST_UNITS} of the {large} units that are large enough"
+    of = f" of {units}" if large < units else ""
+    each = f"{FEWEST_OF_CLASS} patients with and without the outcome"
+    return f"only {large}{of} units are large enough ({each}); {FEWEST_UNITS} are needed"
 
 
 def _against_champion(gate: Gate, found: Comparison | None, version: str) -> _Target:

@@ -88,7 +88,7 @@ def run_validate(
     cohort = load_cohort(load_cohort_file(cohort_path), data, query)
     key = signing_key()
     read_private(key)  # found out now, not after the work
-    console = Console(width=None if sys.stdout.isatty() else 130)
+    console = Console(width=None if sys.stdout.isatty() else 155)
     with show_progress(console, "validating") as advance:
         # By number: an alias may move meanwhile.
         validation = validate_version(f"models:/{located.name}/{located.version}", cohort, advance)

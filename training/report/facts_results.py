@@ -101,12 +101,11 @@ def _heterogeneity(m: Material) -> str | None:
     parts = []
     for design in held:
         for key in ("auroc", "calibration_intercept"):
-            if key in design["between"] and key in design["new_unit"]:
-                ends = design["new_unit"][key]
-                parts.append(
-                    f"{design['title']}, {shown_name(key)}: tau {say(design['between'][key])}; "
-                    f"95 % prediction interval for a new unit {say(ends)}"
-                )
+            if key in design["between"]:
+                ends = design["new_unit"].get(key)
+                predicted = f"; 95 % prediction interval for a new unit {say(ends)}" if ends else ""
+                tau = say(design["between"][key])
+                parts.append(f"{design['title']}, {shown_name(key)}: tau {tau}{predicted}")
     return "; ".join(parts) + "." if parts else None
 
 

@@ -30,6 +30,7 @@ _SIDE_BY_SIDE: Final = (
     "calibration_slope",
     "ici",
     "o_e",
+    "net_benefit_gain",
 )
 
 
@@ -103,7 +104,7 @@ def _show(outcome: str, found: Plain) -> Performance:
         outcome=outcome,
         how=first["how"],
         designs=_tabulate_designs(outcome, found["designs"]),
-        hows=[(design["title"], design["how"]) for design in found["designs"]],
+        hows=[(design["title"], f"{design['how']}{_say_update(design)}") for design in found["designs"]],
         metrics=tabulate_metrics(first["metrics"], f"{outcome.capitalize()}: {first['title']}"),
         calibration=_show_calibration(outcome, found, first),
         net_benefit=_show_net_benefit(outcome, found),
@@ -132,6 +133,13 @@ def _tabulate_designs(outcome: str, designs: Sequence[Plain]) -> Table:
         "Gates judge the first design.",
         wide=True,
     )
+
+
+def _say_update(design: Plain) -> str:
+    """Say what a recalibration learned of all patients; nothing of other designs."""
+    update = design.get("update") or {}  # validations of earlier code have none
+    parts = [f"{name} {say(found)}" for name, found in update.items()]
+    return f"; learned of all patients: {', '.join(parts)}" if parts else ""
 
 
 def _show_calibration(outcome: str, found: Plain, first: Plain) -> Figure:
@@ -187,6 +195,8 @@ def _tabulate_missing(
         return None
     rows = []
     for name, complete in complete_cases.items():
+        if name not in found["weighted"]:
+            continue
         bounds = found["bounds"].get(name)
         ends = (
             f"{bounds['worst']:.3f} to {bounds['best']:.3f}"

@@ -89,8 +89,10 @@ def _show_units_of(outcome: str, design: Plain, metric: str) -> Figure:
     ]
     if is_defined(design["summary"].get(metric)):
         rows.append(Row("Mean (random effects)", design["summary"][metric], kind="summary"))
+    predicted = ""
     if is_defined(design["new_unit"].get(metric)):
         rows.append(Row("A new unit (prediction)", design["new_unit"][metric], kind="prediction"))
+        predicted = ", and the 95 % prediction interval for a new unit"
     tau = design["between"].get(metric)
     between = f" Standard deviation between units: {say(tau)}." if tau else ""
     return Figure(
@@ -103,7 +105,7 @@ def _show_units_of(outcome: str, design: Plain, metric: str) -> Figure:
             columns=("Held out", "events / patients"),
         ),
         f"{design['title']}: {shown_name(metric)} in each unit, the random-effects mean with its 95 % "
-        f"interval, and the 95 % prediction interval for a new unit.{between}",
+        f"interval{predicted}.{between}",
     )
 
 

@@ -37,7 +37,10 @@ METRIC_WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "e90": ("E90", "90th percentile of the distance of the calibration curve from the diagonal"),
     "o_e": ("Observed : expected", "observed over expected number with the outcome; 1 is right"),
     "net_benefit": ("Net benefit", "true positives less false positives at the odds of the threshold"),
-    "net_benefit_gain": ("Net benefit gained", "over the better of treating all and treating none"),
+    "net_benefit_gain": (
+        "Net benefit gained",
+        "over the better of treating all and none, at the middle of the clinical range of thresholds",
+    ),
     "uno_c": ("Uno's C", "chance that of two patients the one predicted to relapse earlier does"),
     "integrated_brier": ("Integrated Brier score", "censoring-adjusted error over time; lower is better"),
     "integrated_brier_skill": ("Integrated Brier skill", "share removed of the error of one curve for all"),

@@ -14,6 +14,7 @@ from features.errors import TrainingDataError
 from models.response_model import OUTCOMES
 from training.bootstrap import draw_metrics
 from training.folds import fold_seed
+from training.net_benefit import metrics_of
 from training.patients import Patients
 from training.validation.pool import Work
 from training.validation.refits import Refit, candidates_of, refit
@@ -181,12 +182,13 @@ def subtract_champion(
         return {name: Comparison(0, 0, {}, answers) for name in challenger}
     observed = {"response": cohort.response, "remission": cohort.remission}
     return {
-        name: _subtract(repeats, answers[name], np.flatnonzero(~np.isnan(observed[name])), weights)
+        name: _subtract(name, repeats, answers[name], np.flatnonzero(~np.isnan(observed[name])), weights)
         for name, repeats in challenger.items()
     }
 
 
 def _subtract(
+    outcome: str,
     repeats: list[Predicted],
     answers: list[Answers],
     known: NDArray[np.intp],
@@ -207,7 +209,8 @@ def _subtract(
         replace(data, p=one.p[known[both]], fold=one.fold[known[both]], parameters=one.parameters, folds=None)
         for data, one in zip(ours, each, strict=True)
     ]
-    before = draw_metrics(other, weights[:, both])
-    now = draw_metrics(ours, weights[:, both])
+    figures = metrics_of(outcome)
+    before = draw_metrics(other, weights[:, both], figures)
+    now = draw_metrics(ours, weights[:, both], figures)
     metrics = {metric: drawn.minus(before[metric]).estimate() for metric, drawn in now.items()}
     return Comparison(patients, events, metrics)

@@ -13,6 +13,7 @@ from features.errors import TrainingDataError
 from models.response_model import OUTCOMES
 from training.bootstrap import SAMPLES, draw_weights, estimate_metrics, repeats_of
 from training.cross_validation import Fold, fit_fold
+from training.net_benefit import metrics_of
 from training.validation.held_out import MOST_FITS
 from training.validation.pool import Work
 from training.validation.results import Design
@@ -45,7 +46,8 @@ def make_design_jobs(
     -------
     Work
         Whose result is the table of `training.cross_validation.Validated.out_of_fold`, or a sentence that
-        says why a fold could not be learned from; for `measure_design`.
+        says why a fold could not be learned from; for `measure_design`. Where units are held out, only those
+        are lost that the others teach too little of.
     """
     tasks = [(r, f, split) for r, splits in enumerate(held.splits) for f, split in enumerate(splits)]
     choices: Sequence[Any] = [candidates] * len(tasks)
@@ -54,7 +56,7 @@ def make_design_jobs(
     jobs: list[Any] = [
         delayed(_try_fold)(patients, seed, choice, *task) for choice, task in zip(choices, tasks, strict=True)
     ]
-    return Work(jobs, lambda folds: _join(folds, held.how))
+    return Work(jobs, lambda folds: _join(folds, held))
 
 
 def measure_design(
@@ -76,23 +78,21 @@ def measure_design(
         By outcome. Without figures if the design was not possible; `how` says why.
     """
     if isinstance(table, str):
-        return {
-            name: Design(key=held.key, title=held.title, how=table, patients=0, events=0, metrics={})
-            for name in OUTCOMES
-        }
-    return {name: _measure(held, patients, table[table["outcome"] == name], seed) for name in OUTCOMES}
+        return {name: Design.not_possible(held.key, held.title, table) for name in OUTCOMES}
+    return {name: _measure(held, patients, name, table[table["outcome"] == name], seed) for name in OUTCOMES}
 
 
-def _measure(held: HeldOut, patients: Patients, table: pd.DataFrame, seed: int) -> Design:
+def _measure(held: HeldOut, patients: Patients, outcome: str, table: pd.DataFrame, seed: int) -> Design:
     observed = table[table["observed"].notna()]
     if not held.mutual:
         observed = observed.assign(parameters=0.0)
     repeats = repeats_of(observed)
     members = np.unique(observed["patient"].to_numpy())
     groups = None if patients.groups is None else patients.groups[members]
-    metrics = estimate_metrics(repeats, draw_weights(len(members), groups, seed))
+    metrics = estimate_metrics(repeats, draw_weights(len(members), groups, seed), metrics_of(outcome))
     data = repeats[0]
-    pieces = [(name, data.take(np.isin(members, unit))) for name, unit in held.units]
+    lost = [name for name, unit in held.units if not np.isin(unit, members).any()]
+    pieces = [(name, data.take(np.isin(members, unit))) for name, unit in held.units if name not in lost]
     summary = summarise_units([piece for _, piece in pieces])
     units = [measure_unit(name, piece) for name, piece in pieces]
     if len(units) > MOST_FITS:
@@ -102,6 +102,10 @@ def _measure(held: HeldOut, patients: Patients, table: pd.DataFrame, seed: int) 
         how += " and what folds learn from each other"
     if held.units:
         how += _tell_units(len(pieces), summary.used, bool(summary.mean))
+    if lost:
+        how += f"; {', '.join(lost)} left out: without their patients there is too little to learn from"
+    if held.ordered:
+        how += "; periods are ordered, so that no interval is given for a new one"
     return Design(
         key=held.key,
         title=held.title,
@@ -111,7 +115,7 @@ def _measure(held: HeldOut, patients: Patients, table: pd.DataFrame, seed: int) 
         metrics=metrics,
         units=tuple(units),
         summary=summary.mean,
-        new_unit=summary.new_unit,
+        new_unit={} if held.ordered else summary.new_unit,
         between=summary.between,
     )
 
@@ -140,11 +144,11 @@ def _try_fold(*arguments: Any) -> Fold | str:
         return f"Not possible: {exc}"
 
 
-def _join(folds: Sequence[Fold | str], otherwise: str) -> pd.DataFrame | str:
-    """All folds' rows in order, or why there are none."""
+def _join(folds: Sequence[Fold | str], held: HeldOut) -> pd.DataFrame | str:
+    """All folds' rows in order, or why there are none; units can be missed, folds of one whole cannot."""
     failed = [fold for fold in folds if isinstance(fold, str)]
-    if failed or not folds:
-        return failed[0] if failed else otherwise
     done = [fold for fold in folds if isinstance(fold, Fold)]
+    if not done or (failed and not held.units):
+        return failed[0] if failed else held.how
     ordered = sorted(done, key=lambda fold: (fold.repeat, fold.fold))
     return pd.concat([fold.table for fold in ordered], ignore_index=True)

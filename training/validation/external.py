@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
 
-from features.errors import UserError
+from features.errors import TrainingDataError, UserError
 from models.response_model import OUTCOMES
-from training.logistic import clipped_logit, fit_logistic
 from training.patients import Patients, make_outer_splits
 from training.validation.designs import measure_design
 from training.validation.held_out import HeldOut
+from training.validation.recalibration import recalibrate, tell_update
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -134,7 +133,7 @@ def take_externally(cohort: Cohort) -> Patients:
     return replace(patients, groups=None) if alone else patients
 
 
-def predict_externally(patients: Patients, model: ResponseModel, seed: int) -> dict[str, pd.DataFrame]:
+def predict_externally(patients: Patients, model: ResponseModel, seed: int) -> dict[str, pd.DataFrame | str]:
     """Predict all patients by the version, and with recalibrations learned from other patients of the cohort.
 
     Parameters
@@ -147,36 +146,41 @@ def predict_externally(patients: Patients, model: ResponseModel, seed: int) -> d
 
     Returns
     -------
-    dict of str to DataFrame
-        By key of the design; rows as of `training.cross_validation.Validated.out_of_fold`. The floor is
-        plan-wise prevalence in the other folds of these very patients: it knows this place, the version does
-        not.
+    dict of str to DataFrame or str
+        By key of the design; rows as of `training.cross_validation.Validated.out_of_fold`, with the `slope`
+        of the recalibration. The floor is plan-wise prevalence in the other folds of these very patients: it
+        knows this place, the version does not. Where no folds can be made, as with two sites of which one
+        has no events, the version as it is stands against the floor of all patients, themselves among them,
+        which counts against it; in place of the recalibrations stands a sentence that says why.
     """
-    splits = make_outer_splits(patients, seed)
+    splits, problem = _make_folds(patients, seed)
     inputs = model.inputs(patients.rows)
     everybody = np.arange(len(patients.rows))
     fold = np.empty(len(everybody), dtype=np.intp)
     for number, (_, test) in enumerate(splits):
         fold[test] = number
-    parts: dict[str, list[pd.DataFrame]] = {key: [] for key in _TITLES}
+    keys = ["external"] if problem else [*_TITLES]
+    parts: dict[str, list[pd.DataFrame]] = {key: [] for key in keys}
     for name, outcome in model.outcomes.items():
         probability, low, high = outcome.predict(inputs)
         y = patients.outcomes[name]
         floor = _cross_fitted_floor(y, inputs.plans, splits)
-        for key in _TITLES:
+        for key in keys:
             ends: tuple[NDArray[np.float64], ...] = (probability, low, high)
+            slope = np.ones(len(y))
             if key != "external":
-                ends = _recalibrate(y, ends, splits, slope=key == "external_recalibrated")
+                ends, slope = recalibrate(y, ends, splits, slope=key == "external_recalibrated")
             table = {"outcome": name, "repeat": 0, "fold": 0 if key == "external" else fold}
             table |= {"patient": everybody, "observed": y, "candidate_prevalence": floor}
-            table |= {"parameters": _LEARNED[key]}
+            table |= {"parameters": _LEARNED[key], "slope": slope}
             table |= dict(zip(("probability", "low", "high"), ends, strict=True))
             parts[key].append(pd.DataFrame(table))
-    return {key: pd.concat(tables, ignore_index=True) for key, tables in parts.items()}
+    found = {key: pd.concat(tables, ignore_index=True) for key, tables in parts.items()}
+    return dict.fromkeys(_TITLES, f"Not possible: {problem}") | found
 
 
 def validate_externally(
-    cohort: Cohort, patients: Patients, tables: dict[str, pd.DataFrame], seed: int
+    cohort: Cohort, patients: Patients, tables: Mapping[str, pd.DataFrame | str], seed: int
 ) -> dict[str, tuple[Design, ...]]:
     """Measure the version on other patients; groups of the cohort file are its units.
 
@@ -185,7 +189,7 @@ def validate_externally(
     cohort : Cohort
     patients : Patients
         Of the cohort, from `take_externally`.
-    tables : dict of str to DataFrame
+    tables : dict of str to DataFrame or str
         From `predict_externally`.
     seed : int
 
@@ -193,6 +197,8 @@ def validate_externally(
     -------
     dict of str to tuple of Design
         By outcome: as it is, recalibrated in the large (intercept), and logistic (intercept and slope).
+        Ranks, and so AUROC and average precision, are those of the version as it is, which a recalibration
+        with a slope above 0 leaves alone; where a fold learned another slope, `how` says so.
 
     References
     ----------
@@ -203,9 +209,11 @@ def validate_externally(
     if patients.groups is not None:
         of_known = patients.groups[known]
         units = tuple((cohort.group_names[g], known[of_known == g]) for g in np.unique(of_known))
+    folds = tables["external_recalibrated"]
+    count, floor = (0, "all") if isinstance(folds, str) else (folds["fold"].nunique(), "other folds of")
     how = (
-        "the version as it is, on patients it has not learned from; floor: plan-wise prevalence in other "
-        "folds of these patients"
+        "the version as it is, on patients it has not learned from; floor: plan-wise prevalence in "
+        f"{floor} these patients"
     )
     if patients.groups is None and cohort.file.group is not None:
         how += f"; all of one {cohort.file.group}, so that nothing is said of others"
@@ -216,22 +224,46 @@ def validate_externally(
         units=units,
         mutual=False,
     )
-    folds = int(tables["external_recalibrated"]["fold"].max()) + 1
     found = {"external": measure_design(as_is, patients, tables["external"], seed)}
     for key, what in (
         ("external_recalibrated_in_large", "intercept"),
         ("external_recalibrated", "intercept and slope"),
     ):
-        how = f"calibration {what} learned on these very patients, each fold of {folds} from the others"
+        how = f"calibration {what} learned on these very patients, each fold of {count} from the others"
         held = replace(as_is, key=key, title=_TITLES[key], how=how, units=(), mutual=True)
-        found[key] = measure_design(held, patients, tables[key], seed)
+        found[key] = _measure_recalibrated(held, patients, tables, found["external"], seed)
     return {name: tuple(found[key][name] for key in _TITLES) for name in OUTCOMES}
+
+
+def _measure_recalibrated(
+    held: HeldOut,
+    patients: Patients,
+    tables: Mapping[str, pd.DataFrame | str],
+    as_it_is: Mapping[str, Design],
+    seed: int,
+) -> dict[str, Design]:
+    moved, raw = tables[held.key], tables["external"]
+    if isinstance(moved, str) or isinstance(raw, str):
+        return measure_design(held, patients, moved, seed)
+    found = {}
+    for name, design in measure_design(held, patients, moved, seed).items():
+        before, after = (table[table["outcome"] == name] for table in (raw, moved))
+        found[name] = tell_update(design, as_it_is[name], before, after, patients, seed)
+    return found
+
+
+def _make_folds(patients: Patients, seed: int) -> tuple[list[Split], str]:
+    """Make folds for floor and recalibration; all patients for both, and why, where there are none."""
+    try:
+        return make_outer_splits(patients, seed), ""
+    except TrainingDataError as exc:
+        return [(patients.known, np.arange(len(patients.rows)))], str(exc)
 
 
 def _cross_fitted_floor(
     y: NDArray[np.float64], plans: NDArray[np.intp], splits: Sequence[Split]
 ) -> NDArray[np.float64]:
-    """Share with the outcome on each plan in the other folds, shrunk by two patients to that of all."""
+    """Share with the outcome on each plan in training patients, shrunk by two patients to that of all."""
     floor = np.empty(len(y))
     size = int(plans.max()) + 1
     for train, test in splits:
@@ -239,25 +271,3 @@ def _cross_fitted_floor(
         events = np.bincount(plans[train], weights=y[train], minlength=size) + 2 * overall
         floor[test] = (events / (np.bincount(plans[train], minlength=size) + 2))[plans[test]]
     return floor
-
-
-def _recalibrate(
-    y: NDArray[np.float64],
-    ends: tuple[NDArray[np.float64], ...],
-    splits: Sequence[Split],
-    *,
-    slope: bool,
-) -> tuple[NDArray[np.float64], ...]:
-    """Probability and ends of its interval, recalibrated by what the other folds teach."""
-    line = clipped_logit(ends[0])
-    moved = tuple(np.empty(len(y)) for _ in ends)
-    for train, test in splits:
-        once = np.ones((1, len(train)))
-        if slope:
-            columns = np.column_stack([np.ones(len(train)), line[train]])
-            a, b = fit_logistic(columns, y[train], once)[0]
-        else:
-            a, b = fit_logistic(np.ones((len(train), 1)), y[train], once, offset=line[train])[0, 0], 1.0
-        for new, old in zip(moved, ends, strict=True):
-            new[test] = expit(a + b * clipped_logit(old[test]))
-    return moved

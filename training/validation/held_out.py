@@ -45,6 +45,8 @@ class HeldOut:
         Name and patients of each unit; () for folds that mean nothing by themselves.
     mutual : bool
         Whether patients are learned from to predict those that they are predicted from (`training.overlap`).
+    ordered : bool
+        Whether the units follow each other in time, so that a new one is not drawn from among them.
     """
 
     key: str
@@ -53,6 +55,7 @@ class HeldOut:
     splits: Sequence[Sequence[Split]] = ()
     units: tuple[tuple[str, NDArray[np.intp]], ...] = ()
     mutual: bool = True
+    ordered: bool = False
 
 
 def hold_out_folds(patients: Patients, seed: int, repeats: int) -> HeldOut:
@@ -115,8 +118,7 @@ def hold_out_groups(cohort: Cohort, patients: Patients) -> HeldOut | None:
         if folds == _BATCHES:
             found = make_splits(y, of_known, folds, 0)
         else:
-            found = [(np.flatnonzero(of_known != g), np.flatnonzero(of_known == g)) for g in labels]
-            _check_both_classes(y, found)
+            found = _leave_each_out(y, of_known, labels)
     except TrainingDataError as exc:
         return HeldOut(key, title, f"Not possible: {exc}")
     batches = f", in {_BATCHES} batches" if folds == _BATCHES else ""
@@ -147,7 +149,8 @@ def hold_out_periods(cohort: Cohort, patients: Patients) -> HeldOut | None:
         None without dates. The first 40 % of the patients are learned from only; the others are cut into up
         to five periods of about equal size; no day is parted. Groups that stand in a period are left out of
         what it is predicted from if that leaves at least half of it: repeated courses of a patient are,
-        sites that treat all the time are not.
+        sites that treat all the time are not. Periods have an order and perhaps a trend: they are shown and
+    averaged, but nothing is predicted for a new one as if it were drawn from among them.
 
     References
     ----------
@@ -177,21 +180,36 @@ def hold_out_periods(cohort: Cohort, patients: Patients) -> HeldOut | None:
     return HeldOut(
         "leave_period_out",
         title,
-        f"{len(units)} periods by {cohort.file.date}, each predicted from earlier patients"
+        f"{len(units)} periods by {cohort.file.date}, each predicted from patients up to the day before it, "
+        "as if their endpoints were known by then"
         + ("" if apart else f", those of the same {cohort.file.group} too")
         + f"; {_ANEW}"
         + (f"; {undated} patients without a date left out" if undated else ""),
         [splits],
         tuple(units),
         mutual=False,
+        ordered=True,
     )
 
 
-def _check_both_classes(y: NDArray[np.float64], splits: Sequence[Split]) -> None:
-    if len(splits) < 2:
+def _leave_each_out(
+    y: NDArray[np.float64], groups: NDArray[np.intp], labels: NDArray[np.intp]
+) -> list[Split]:
+    """Make a fold of each group without which both classes can still be learned; the others are lost."""
+    if len(labels) < 2:
         raise TrainingDataError("there is only one group")
-    if any(min(y[train].sum(), len(train) - y[train].sum()) < 2 for train, _ in splits):
-        raise TrainingDataError("without one of the groups, fewer than 2 patients of a class are left")
+    splits = [(np.flatnonzero(groups != g), np.flatnonzero(groups == g)) for g in labels]
+    splits = [(train, test) for train, test in splits if _rarer(y[train]) >= 2]
+    if not splits or not _rarer(y[np.concatenate([test for _, test in splits])]):
+        raise TrainingDataError(
+            "without one of the groups, fewer than 2 patients of a class are left, and the others hold a "
+            "single class"
+        )
+    return splits
+
+
+def _rarer(y: NDArray[np.float64]) -> int:
+    return int(min(y.sum(), len(y) - y.sum()))
 
 
 def _cut(days: NDArray[np.datetime64], y: NDArray[np.float64]) -> list[np.datetime64] | None:

@@ -26,19 +26,26 @@ if TYPE_CHECKING:
     from models.response_model import ResponseModel
     from training.patients import Patients
 
-__all__ = ["REFITS", "make_instability_jobs", "summarise_instability"]
+__all__ = [
+    "FEWEST_REFITS",
+    "REFITS",
+    "make_bootstrap_jobs",
+    "predict_everybody",
+    "summarise_instability",
+]
 
 REFITS: Final = 25
 """The mean over patients is settled by then (its simulation error is a twentieth of it); Riley and Collins'
 200 are for plots of single patients, which are not shown here."""
+FEWEST_REFITS: Final = 5
+"""An end of an interval over fewer is a single refit's."""
 _TENTHS: Final = 10
-_FEWEST: Final = 5  # refits: an end of an interval over fewer is a single refit's
 
 
-def make_instability_jobs(
+def make_bootstrap_jobs(
     patients: Patients, model: ResponseModel, seed: int, refits: int = REFITS
-) -> Work[Mapping[str, Instability]]:
-    """Make the jobs that learn the version's candidates from bootstrap samples and compare the predictions.
+) -> Work[Sequence[Refit | None]]:
+    """Make the jobs that learn the version's candidates from bootstrap samples.
 
     Parameters
     ----------
@@ -52,7 +59,8 @@ def make_instability_jobs(
     Returns
     -------
     Work
-        Its result: by outcome, what `summarise_instability` says.
+        Its result, a `Refit` or None of each sample, is for `summarise_instability` and for
+        `training.validation.bootstrap_optimism`.
 
     Notes
     -----
@@ -60,9 +68,25 @@ def make_instability_jobs(
     between candidates and settings adds is not in it: see docs/adr/0015-what-else-a-validation-asks.md.
     """
     choices = {name: outcome.choice for name, outcome in model.outcomes.items()}
-    own = {name: outcome.probability(model.inputs(patients.rows)) for name, outcome in model.outcomes.items()}
     jobs = [delayed(bootstrap_refit)(patients, choices, seed + number) for number in range(refits)]
-    return Work(jobs, lambda found: summarise_instability(own, found))
+    return Work(jobs, list)
+
+
+def predict_everybody(patients: Patients, model: ResponseModel) -> dict[str, NDArray[np.float64]]:
+    """Predict all patients, with and without an endpoint, by the version itself.
+
+    Parameters
+    ----------
+    patients : Patients
+    model : ResponseModel
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n,)
+        By outcome.
+    """
+    inputs = model.inputs(patients.rows)
+    return {name: outcome.probability(inputs) for name, outcome in model.outcomes.items()}
 
 
 def summarise_instability(
@@ -73,9 +97,9 @@ def summarise_instability(
     Parameters
     ----------
     own : mapping of str to ndarray of shape (n,)
-        The version's probabilities by outcome.
+        The version's probabilities by outcome, from `predict_everybody`.
     refits : sequence of Refit or None
-        About the same patients; None where no bootstrap sample held enough to learn from.
+        From `make_bootstrap_jobs`, about the same patients.
 
     Returns
     -------
@@ -83,7 +107,7 @@ def summarise_instability(
         By outcome; empty with fewer than 5 refits.
     """
     done = [refit for refit in refits if refit is not None]
-    if len(done) < _FEWEST:
+    if len(done) < FEWEST_REFITS:
         return {}
     return {
         name: _summarise(p, np.array([refit.probability[name] for refit in done])) for name, p in own.items()

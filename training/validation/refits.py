@@ -42,12 +42,15 @@ class Refit:
     parameters : mapping of str to float
         Effective number that the patients decided, by outcome (`models.uncertainty`); none of a bootstrap
         sample, where copies of patients would count.
+    logit : mapping of str to ndarray of shape (k,)
+        Of a bootstrap sample, by outcome: what the candidate says before it is recalibrated.
     """
 
     learned: NDArray[np.intp]
     probability: Mapping[str, NDArray[np.float64]]
     floor: Mapping[str, NDArray[np.float64]]
     parameters: Mapping[str, float] = field(default_factory=dict)
+    logit: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def candidates_of(model: ResponseModel) -> dict[str, str]:
@@ -142,9 +145,10 @@ def _bootstrap_refit(
     labels = left if patients.groups is None else patients.groups[left]
     halves = np.random.default_rng([seed, 6]).permutation(np.unique(labels))
     first = np.isin(labels, halves[::2])
-    probability = {}
+    probability, scores = {}, {}
     for name, choice in choices.items():
         logits = fit_score(sets[name], choice.candidate, choice.params, seed).logit(inputs)
+        scores[name] = logits
         if choice.candidate == "prevalence":
             probability[name] = expit(logits)
             continue
@@ -152,7 +156,7 @@ def _bootstrap_refit(
         probability[name] = _recalibrate(logits, y, left)
         for half in (first, ~first):
             probability[name][left[half]] = _recalibrate(logits, y, left[~half])[left[half]]
-    return Refit(learned, probability, _floors(sets, inputs, seed))
+    return Refit(learned, probability, _floors(sets, inputs, seed), logit=scores)
 
 
 def _recalibrate(

@@ -60,8 +60,9 @@ class Design:
     Parameters
     ----------
     key : str
-        `nested_cv`, `leave_group_out`, `leave_period_out`, `optimism`, `external`,
-        `external_recalibrated_in_large` or `external_recalibrated`; of a later landmark, the landmark's name.
+        `nested_cv`, `leave_group_out`, `leave_period_out`, `optimism`, `bootstrap_optimism`,
+        `external`, `external_recalibrated_in_large` or `external_recalibrated`; of a later landmark, the
+        landmark's name.
     title : str
         As tables show it.
     how : str
@@ -69,15 +70,19 @@ class Design:
     patients, events : int
         With an endpoint.
     metrics : mapping of str to Estimate
-        By the names of `training.metrics.METRICS`.
+        By the names of `training.net_benefit.metrics_of`.
     units : tuple of Unit
         What was held out in turn; empty for designs without.
     summary : mapping of str to Estimate
         Random-effects mean over the units, with its 95 % interval; empty without units.
     new_unit : mapping of str to Estimate
-        The same mean with the 95 % prediction interval for a new unit.
+        The same mean with the 95 % prediction interval for a new unit; empty for periods, of which a new one
+        is not drawn from among them.
     between : mapping of str to Estimate
         Standard deviation between units (tau) of each summarised figure, on the scale it was summarised on.
+    update : mapping of str to Estimate
+        What a recalibration learns of all patients on the logit scale: `intercept`, and `slope` if it is
+        learned; empty for other designs.
     """
 
     key: str
@@ -90,6 +95,12 @@ class Design:
     summary: Mapping[str, Estimate] = field(default_factory=dict)
     new_unit: Mapping[str, Estimate] = field(default_factory=dict)
     between: Mapping[str, Estimate] = field(default_factory=dict)
+    update: Mapping[str, Estimate] = field(default_factory=dict)
+
+    @classmethod
+    def not_possible(cls, key: str, title: str, why: str) -> Design:
+        """Make a design that stands in the table without figures, and says why."""
+        return cls(key=key, title=title, how=why, patients=0, events=0, metrics={})
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from joblib import delayed
@@ -14,7 +14,9 @@ from training.bootstrap import draw_weights, repeats_of
 from training.cross_validation import REPEATS
 from training.diagnostics.run import diagnose
 from training.fit import data_digest
+from training.net_benefit import THRESHOLDS
 from training.patients import Patients, make_outer_splits
+from training.validation.bootstrap_optimism import correct_by_bootstrap
 from training.validation.champion import make_champion_jobs, subtract_champion
 from training.validation.checks import make_reproduction_jobs, run_checks
 from training.validation.designs import make_design_jobs, measure_design
@@ -26,7 +28,7 @@ from training.validation.external import (
 )
 from training.validation.first_design import FirstDesign, measure_first
 from training.validation.held_out import hold_out_folds, hold_out_groups, hold_out_periods
-from training.validation.instability import make_instability_jobs
+from training.validation.instability import make_bootstrap_jobs, predict_everybody, summarise_instability
 from training.validation.landmarks import make_landmark_jobs, measure_landmark, predict_landmarks
 from training.validation.learning import make_learning_jobs
 from training.validation.optimism import correct_optimism, make_subsample_jobs
@@ -48,13 +50,7 @@ if TYPE_CHECKING:
     from training.validation.held_out import HeldOut
     from training.validation.results import Comparison, Design, Instability, LearningPoint
 
-__all__ = ["THRESHOLDS", "validate_version"]
-
-THRESHOLDS: Final[Mapping[str, tuple[float, float]]] = {"response": (0.2, 0.5), "remission": (0.1, 0.3)}
-"""Clinical range of the probability from which one would treat. Below the lower end a further change of
-tablets does as well (STAR*D, third and fourth step: 17 and 16 % responded, 14 and 13 % remitted; Rush et
-al., Am J Psychiatry 2006;163:1905-1917); above the upper end electroconvulsive therapy does not (ELEKT-D:
-41 % responded, 22 % remitted; Anand et al., N Engl J Med 2023;388:2315-2325)."""
+__all__ = ["validate_version"]
 
 
 @dataclass(frozen=True)
@@ -171,20 +167,21 @@ def _validate_procedure(task: _Task, pool: Pool) -> _Found:
         nested.key: make_design_jobs(patients, nested, seed, chosen),
         **{key: make_design_jobs(patients, held, seed, candidates) for key, held in others.items()},
         "learning": make_learning_jobs(patients, candidates, seed),
-        "instability": make_instability_jobs(patients, model, seed),
+        "bootstrap": make_bootstrap_jobs(patients, model, seed),
         "subsamples": make_subsample_jobs(patients, candidates, seed),
     }
     later = make_landmark_jobs(task.cohort, version.model, nested, seed)
     fits |= {f"landmark {name}": work for name, work in later.items()}
     if task.champion is not None:
         fits["champion"] = make_champion_jobs(task.cohort, task.champion.model, nested.splits[:1], seed)
-    rest = len(others) + 2 + len(later) + len(OUTCOMES) + (task.champion is not None)
+    rest = len(others) + 3 + len(later) + len(OUTCOMES) + (task.champion is not None)
     done = pool.do(fits, later=rest)
     if isinstance(done[nested.key], str):
         raise TrainingDataError(done[nested.key])
     designs: dict[str, HeldOut] = {nested.key: nested} | others
     measures = {key: _one(measure_design, held, patients, done[key], seed) for key, held in designs.items()}
     measures["optimism"] = _one(correct_optimism, patients, model, done["subsamples"], seed)
+    measures["bootstrap_optimism"] = _one(correct_by_bootstrap, patients, model, done["bootstrap"], seed)
     predicted = {name: done[f"landmark {name}"] for name in later}
     works = _make_remaining_jobs(task, done[nested.key], done.get("champion")) | _make_landmark_measurements(
         task, predicted, nested
@@ -194,7 +191,7 @@ def _validate_procedure(task: _Task, pool: Pool) -> _Found:
         designs={name: tuple(measured[key][name] for key in measures) for name in OUTCOMES},
         first={name: measured[name] for name in OUTCOMES},
         champion=measured.get("champion", {}),
-        instability=done["instability"],
+        instability=summarise_instability(predict_everybody(patients, model), done["bootstrap"]),
         learning=done["learning"],
         landmarks=_landmarks_of(measured),
         reproduced=done["reproduced"],
@@ -205,16 +202,16 @@ def _validate_artefact(task: _Task, pool: Pool) -> _Found:
     """Everything about patients whom the version has not learned from."""
     model = task.version.model
     tables = predict_externally(task.patients, model.baseline, task.seed)
+    as_it_is = tables["external"]
+    if isinstance(as_it_is, str):
+        raise TrainingDataError(as_it_is)
     works = {"designs": _one(validate_externally, task.cohort, task.patients, tables, task.seed)}
     works |= _make_landmark_measurements(task, predict_landmarks(task.cohort, model, task.seed), None)
     answers = None
     if task.champion is not None:
-        # A champion that learned from these very patients would answer from memory: its procedure does then.
-        learned = is_same_data(task.champion, task.cohort) or has_met(task.champion.model, task.cohort)
-        splits = [make_outer_splits(task.patients, task.seed)] if learned else None
-        rival = make_champion_jobs(task.cohort, task.champion.model, splits, task.seed)
+        rival = _make_rival_jobs(task, task.champion)
         answers = pool.do({"champion": rival}, later=1 + len(works) + len(OUTCOMES))["champion"]
-    measured = pool.do(works | _make_remaining_jobs(task, tables["external"], answers))
+    measured = pool.do(works | _make_remaining_jobs(task, as_it_is, answers))
     first = {name: measured[name] for name in OUTCOMES}
     landmarks = _landmarks_of(measured)
     return _Found(
@@ -226,6 +223,18 @@ def _validate_artefact(task: _Task, pool: Pool) -> _Found:
         landmarks=landmarks,
         reproduced=None,
     )
+
+
+def _make_rival_jobs(task: _Task, champion: Version) -> Work[Mapping[str, list[Answers]] | str]:
+    """Let the champion answer; if it learned from these very patients, from memory, its procedure does."""
+    if not (is_same_data(champion, task.cohort) or has_met(champion.model, task.cohort)):
+        return make_champion_jobs(task.cohort, champion.model, None, task.seed)
+    try:
+        splits = [make_outer_splits(task.patients, task.seed)]
+    except TrainingDataError as exc:
+        why = f"the champion learned from these patients, and for its procedure there are no folds: {exc}"
+        return Work([], lambda _: why)
+    return make_champion_jobs(task.cohort, champion.model, splits, task.seed)
 
 
 def _make_remaining_jobs(

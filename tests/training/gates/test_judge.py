@@ -9,6 +9,7 @@ import pytest
 from tests.training.gates.validations import (
     COMPARISON,
     GAIN,
+    METRICS,
     make_outcome,
     make_subgroup,
     make_validation,
@@ -18,7 +19,7 @@ from training.bootstrap import Estimate
 from training.gates.gate import Gate, Gates
 from training.gates.judge import FAILS, PASSES, TOO_LITTLE, Judged, Verdict, judge, passed
 from training.gates.parser import load_gates
-from training.validation.results import Comparison, Design, OutcomeValidation, Subgroups, Validation
+from training.validation.results import Comparison, Design, OutcomeValidation, Subgroups, Unit, Validation
 
 SKILL = Gate("skill", "brier_skill", "all", "at_least", 0.0, "lower", ("response",))
 ICI = Gate("ici", "ici", "all", "at_most", 0.05, "upper", ("response",))
@@ -199,6 +200,33 @@ def test_sites_that_could_not_be_held_out_are_no_cohort_without_sites() -> None:
     found = one(gate, make_outcome(designs=(first, failed)))
     assert (found.verdict, found.accepted) == (TOO_LITTLE, False)
     assert "there is only one group" in found.reason
+
+
+def sites_of(events: tuple[int, ...], gate: Gate) -> Judged:
+    """Judge sites of 50 patients each, of which those with fewer than 10 with the outcome are too small."""
+    first, sites = make_outcome().designs
+    units = tuple(Unit(f"site {i}", 50, n, METRICS if n >= 10 else {}) for i, n in enumerate(events))
+    new = sites.new_unit if sum(n >= 10 for n in events) >= 3 else {}
+    return one(gate, make_outcome(designs=(first, replace(sites, units=units, new_unit=new))))
+
+
+def test_of_sites_that_are_too_small_it_is_said_how_many_are_large_enough() -> None:
+    gate = Gate("g", "auroc", "new_unit", "at_least", 0.5, "lower", ("response",))
+    found = sites_of((12, 15, *(4,) * 10), gate)
+    assert (found.verdict, found.reason) == (
+        TOO_LITTLE,
+        "only 2 of 12 units are large enough (10 patients with and without the outcome); 3 are needed",
+    )
+    assert sites_of((12, 15), gate).reason.startswith("only 2 units are large enough")
+    slope = sites_of((12, 15, 20), replace(gate, metric="calibration_slope"))
+    assert slope.reason == "calibration_slope is not defined in 3 of the 3 units that are large enough"
+
+
+def test_events_of_a_new_site_are_those_of_the_sites_that_were_summarised() -> None:
+    gate = Gate("g", "auroc", "new_unit", "at_least", 0.5, "lower", ("response",), minimum_events=60)
+    assert sites_of((20, 20, 20), gate).verdict == PASSES
+    few = sites_of((20, 20, 19, 9, 9), gate)
+    assert (few.verdict, few.reason) == (TOO_LITTLE, "59 in the rarer class; 60 are needed")
 
 
 def test_a_new_period_is_no_new_site() -> None:

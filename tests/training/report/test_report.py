@@ -167,6 +167,7 @@ def test_external_validation_is_shown_as_external(material: Material) -> None:
     text, card = made["report.html"], json.loads(made["model_card.json"])
     assert "External validation: on other patients" in text
     assert "External, logistic recalibration" in text
+    assert "learned of all patients: intercept -0.31 (-0.51 to -0.11), slope 0.82 (0.62 to 1.02)" in text
     assert "There was no champion to compare with." in text
     assert card["KeyMetrics"]["SafetyReliability"]["TestType"].startswith("External")
 

@@ -67,7 +67,7 @@ def compare(
 def test_the_champion_does_not_differ_from_itself() -> None:
     found = compare(cohort(), champion(), predicted(champion()), weights())
     assert set(found) == set(OUTCOMES)
-    assert set(found["response"].metrics) == set(METRICS)
+    assert set(found["response"].metrics) == {*METRICS, "net_benefit_gain"}
     for estimate in found["response"].metrics.values():
         assert [estimate.value, estimate.low, estimate.high] == pytest.approx([0, 0, 0], abs=1e-9)
 

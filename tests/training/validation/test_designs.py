@@ -80,6 +80,36 @@ def test_two_groups_cannot_be_held_out_and_the_design_says_why() -> None:
     assert found["response"].how.startswith("Not possible: cannot cross-validate")
 
 
+def test_a_group_with_all_of_a_class_leaves_nothing_to_hold_out() -> None:
+    cohort = grouped(small_cohort(), (np.arange(400) % 4).astype(np.intp))
+    y = np.where(np.arange(400) % 4 == 1, cohort.response, 1.0)
+    cohort = replace(cohort, response=y, remission=y)
+    held = hold_out_groups(cohort, Patients.from_cohort(cohort))
+    assert held is not None
+    assert held.how.startswith("Not possible: without one of the groups, fewer than 2 patients of a class")
+
+
+def test_a_unit_without_which_nothing_can_be_learned_is_lost_alone_and_named() -> None:
+    people = Patients.from_cohort(small_cohort())
+    known, third = people.known, len(people.known) // 3
+    first, second, rest = known[:third], known[third : 2 * third], known[2 * third :]
+    splits = [(first[:3], second), (np.concatenate([first, second]), rest)]
+    held = HeldOut("years", "Years", "how", [splits], (("one", second), ("two", rest)))
+    design = carry_out(held, people)["response"]
+    assert [unit.name for unit in design.units] == ["two"]
+    assert design.patients == len(rest)
+    assert "; one left out: without their patients there is too little to learn from" in design.how
+    assert np.isfinite(design.metrics["brier"].high)
+
+
+def test_a_fold_that_cannot_be_learned_from_is_not_left_out_of_a_whole() -> None:
+    people = Patients.from_cohort(small_cohort())
+    half = np.arange(200, dtype=np.intp)
+    few = people.known[:3]
+    held = HeldOut("folds", "Folds", "how", [[(people.known[people.known >= 200], half), (few, half + 200)]])
+    assert carry_out(held, people)["response"].how.startswith("Not possible: cannot cross-validate")
+
+
 def test_without_groups_or_dates_there_is_no_such_design() -> None:
     cohort = replace(small_cohort(), groups=None, dates=None)
     people = Patients.from_cohort(cohort)
@@ -104,6 +134,17 @@ def test_periods_are_predicted_from_the_past_alone() -> None:
     assert first == pytest.approx(0.4, abs=0.02)
     assert sum(sizes) + len(splits[0][0]) == len(people.known)
     assert "those of the same site too" in held.how
+    assert "from patients up to the day before it, as if their endpoints were known by then" in held.how
+
+
+def test_periods_are_averaged_but_a_new_one_is_not_drawn_from_among_them() -> None:
+    cohort = simulated(2000, 5)
+    people = Patients.from_cohort(cohort)
+    found = carry_out(hold_out_periods(cohort, people), people, "prevalence")["response"]
+    assert len(found.units) == 5
+    assert "auroc" in found.summary
+    assert found.new_unit == {}
+    assert "periods are ordered, so that no interval is given for a new one" in found.how
 
 
 def test_a_patient_treated_again_is_not_learned_from() -> None:

@@ -1,5 +1,6 @@
 """Instability: bootstrap refits that follow groups, and what they say of predictions."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -11,8 +12,9 @@ from tests.models.small import small_cohort
 from tests.training.validation.work import do_work
 from training.cross_validation import fit_model
 from training.patients import Patients
-from training.validation.instability import make_instability_jobs, summarise_instability
+from training.validation.instability import make_bootstrap_jobs, predict_everybody, summarise_instability
 from training.validation.refits import Refit, bootstrap_refit
+from training.validation.results import Instability
 
 
 @cache
@@ -31,6 +33,11 @@ def refits(seed: int, *, groups: bool = True, candidate: str = "ridge") -> Refit
     found = bootstrap_refit(patients(groups=groups), choices, seed)
     assert found is not None
     return found
+
+
+def measure(people: Patients, version: ResponseModel, count: int) -> Mapping[str, Instability]:
+    found = do_work(make_bootstrap_jobs(people, version, 1, count))
+    return summarise_instability(predict_everybody(people, version), found)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -74,9 +81,9 @@ def test_no_outcome_of_a_patient_outside_the_sample_reaches_its_own_prediction()
 
 
 def test_a_model_that_says_the_same_of_all_hardly_moves_and_fewer_patients_move_more() -> None:
-    steady = do_work(make_instability_jobs(patients(), model(candidate="prevalence"), 1, refits=12))
-    few = do_work(make_instability_jobs(patients(), model(), 1, refits=12))
-    many = do_work(make_instability_jobs(patients(1500), model(1500), 1, refits=12))
+    steady = measure(patients(), model(candidate="prevalence"), 12)
+    few = measure(patients(), model(), 12)
+    many = measure(patients(1500), model(1500), 12)
     assert set(few) == set(OUTCOMES)
     for name in OUTCOMES:
         order = [found[name].mean_absolute_difference.value for found in (steady, few)]
@@ -108,4 +115,4 @@ def test_samples_that_teach_nothing_leave_nothing_to_say() -> None:
     alone = replace(people, outcomes=one_class)
     choices = {name: m.choice for name, m in model().outcomes.items()}
     assert bootstrap_refit(alone, choices, 1) is None
-    assert do_work(make_instability_jobs(alone, model(), 1, refits=6)) == {}
+    assert measure(alone, model(), 6) == {}

@@ -20,11 +20,13 @@ from tests.features.files import COHORT
 from tests.models.small import make_trial
 from tests.training.commands import call
 from tests.training.conftest import FittedStore
+from tests.training.validation.work import do_work
 from training.fit import data_digest
 from training.metrics import METRICS
+from training.patients import Patients
 from training.tracking import promote
 from training.validation.results import Validation, to_plain
-from training.validation.run import validate_version
+from training.validation.run import _make_rival_jobs, _Task, validate_version
 from training.validation.same_patients import is_same_data
 from training.validation.version import read_version
 
@@ -53,8 +55,14 @@ def test_own_data_validate_the_procedure_and_repeat_the_fit(store: FittedStore) 
     assert found.checks["digest"][0]
     for name in OUTCOMES:
         designs = found.outcomes[name].designs
-        assert [d.key for d in designs] == ["nested_cv", "leave_group_out", "leave_period_out", "optimism"]
-        assert set(designs[0].metrics) == set(METRICS)
+        assert [d.key for d in designs] == [
+            "nested_cv",
+            "leave_group_out",
+            "leave_period_out",
+            "optimism",
+            "bootstrap_optimism",
+        ]
+        assert all(set(d.metrics) == {*METRICS, "net_benefit_gain"} for d in designs if d.patients)
         # All patients of the small cohort start on one day: the period design says so and claims nothing.
         assert designs[2].how.startswith("Not possible")
         assert found.outcomes[name].instability is not None
@@ -68,8 +76,9 @@ def test_the_first_design_gives_the_figures_of_the_fit(store: FittedStore) -> No
     logged = json.loads((store.folder / "out" / "metrics.json").read_text())
     for name in OUTCOMES:
         fitted = logged["outcomes"][name]["metrics"]
-        for metric, estimate in found.outcomes[name].designs[0].metrics.items():
-            assert estimate.value == pytest.approx(fitted[metric]["value"], abs=1e-9), metric
+        for metric, of_the_fit in fitted.items():
+            found_now = found.outcomes[name].designs[0].metrics[metric]
+            assert found_now.value == pytest.approx(of_the_fit["value"], abs=1e-9), metric
 
 
 @pytest.mark.slow
@@ -215,6 +224,19 @@ def test_a_champion_is_compared_on_the_same_patients(
     itself = validate_version("models:/small/2", cohort)
     assert (itself.model["champion"], itself.model["champion_digest"]) == ("", "")
     assert itself.outcomes["response"].champion is None
+
+
+def test_without_folds_a_champion_that_learned_from_the_patients_is_not_asked_from_memory(
+    store: FittedStore,
+) -> None:
+    version, cohort = read_version(store.model), _own_cohort(store.uri)
+    patients = Patients.from_cohort(cohort)
+    nobody = {name: 0 * y for name, y in patients.outcomes.items()}
+    weights = np.ones((1, len(patients.known)))
+    task = _Task(version, version, cohort, replace(patients, outcomes=nobody), weights, 3)
+    answered = do_work(_make_rival_jobs(task, version))
+    assert isinstance(answered, str)
+    assert "for its procedure there are no folds: cannot cross-validate: 0 patients" in answered
 
 
 def test_a_champion_that_cannot_be_read_is_named(
