@@ -25,6 +25,7 @@ __all__ = [
     "Fitted",
     "Fold",
     "Validated",
+    "beyond_prevalence",
     "cross_validate",
     "fit_fold",
     "fit_known",
@@ -225,14 +226,29 @@ def _candidates_of(
     """Candidates of the final fit and of each outer fold."""
     if like is None:
         return only, [only] * folds
+    final = beyond_prevalence({name: found.winner for name, found in like.final.searches.items()}, only)
+    of_folds = [{name: won[i] for name, won in like.winners.items()} for i in range(folds)]
+    return final, [beyond_prevalence(winners, only) for winners in of_folds]
 
-    def used(winners: Mapping[str, str]) -> Mapping[str, str]:
-        # Where nothing beat plan-wise prevalence, what is known since may well: the simplest model tries.
-        fallback = "ridge" if only is None else only
-        return {name: fallback if won == "prevalence" else won for name, won in winners.items()}
 
-    final = used({name: found.winner for name, found in like.final.searches.items()})
-    return final, [used({name: won[i] for name, won in like.winners.items()}) for i in range(folds)]
+def beyond_prevalence(winners: Mapping[str, str], only: str | None) -> dict[str, str]:
+    """Give the candidates of a later landmark where these won at baseline.
+
+    Where nothing beat plan-wise prevalence, what is known since may well: the simplest model tries.
+
+    Parameters
+    ----------
+    winners : mapping of str to str
+        By outcome.
+    only : str or None
+        Candidate that was fixed by the user.
+
+    Returns
+    -------
+    dict of str to str
+    """
+    fallback = "ridge" if only is None else only
+    return {name: fallback if won == "prevalence" else won for name, won in winners.items()}
 
 
 def fit_fold(

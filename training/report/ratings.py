@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from training.report.facts_methods import designs_of
+from training.report.facts_methods import designs_of, judged_designs
+from training.validation.candidates import ON_ALL
 
 if TYPE_CHECKING:
     from training.report.material import Material
@@ -48,9 +49,11 @@ def _timing(m: Material) -> str:
 
 
 def _leakage(m: Material) -> str:
+    """Of what gates judge; a candidate that was chosen on those it predicts is a small leak."""
     findings = [] if m.validation is None else m.validation["findings"]
-    severe = any(f["severe"] for f in findings)
-    return "probably no" if severe else "yes"
+    if any(f["severe"] for f in findings):
+        return "probably no"
+    return "probably yes" if any(ON_ALL in design["how"] for design in judged_designs(m)) else "yes"
 
 
 def _resampling(m: Material) -> str:

@@ -17,7 +17,7 @@ from features.schema import check_table
 from models.registry import load_located
 from models.response_model import OUTCOMES
 from models.scorer import Scorer
-from training.cross_validation import fit_model
+from training.cross_validation import beyond_prevalence, fit_model
 from training.logged_model import LoggedModel
 from training.patients import Patients
 from training.scoring import score_frame
@@ -103,8 +103,7 @@ def plan_reproduction(model: CareModel, cohort: Cohort, seed: int, fixed: str | 
     jobs: list[Any] = [delayed(_fit)(Patients.from_cohort(cohort), seed, fixed)]
     later = [name for name in model.landmarks if name != BASELINE]
     # A later landmark is fitted with the candidates that the baseline's search chose (`training.landmarks`).
-    fallback = "ridge" if fixed is None else fixed
-    chosen = {n: fallback if c == "prevalence" else c for n, c in candidates_of(model.baseline).items()}
+    chosen = beyond_prevalence(candidates_of(model.baseline), fixed)
     jobs += [delayed(_fit)(Patients.from_cohort(cohort.at(name)), seed, chosen) for name in later]
 
     def finish(found: Sequence[Any]) -> Check:

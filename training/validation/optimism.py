@@ -71,7 +71,11 @@ def plan_subsamples(
 
 
 def correct_optimism(
-    patients: Patients, model: ResponseModel, refits: Sequence[Refit | None], seed: int
+    patients: Patients,
+    model: ResponseModel,
+    refits: Sequence[Refit | None],
+    seed: int,
+    candidate: str = "the version's candidate",
 ) -> dict[str, Design]:
     """Correct the version's figures on its own patients for having learned from them.
 
@@ -84,6 +88,8 @@ def correct_optimism(
     refits : sequence of Refit or None
         From `plan_subsamples`.
     seed : int
+    candidate : str
+        Whose choice it was, as `how` is to say it.
 
     Returns
     -------
@@ -115,7 +121,7 @@ def correct_optimism(
         found[name] = Design(
             "optimism",
             "Optimism-corrected",
-            _tell(patients, len(done)),
+            _tell(patients, len(done), candidate),
             len(y),
             int(y.sum()),
             metrics,
@@ -174,10 +180,10 @@ def _without_information(
     }
 
 
-def _tell(patients: Patients, refits: int) -> str:
+def _tell(patients: Patients, refits: int, candidate: str) -> str:
     drawn = "patients" if patients.groups is None else f"groups ({patients.cohort_file.group})"
     return (
-        f"the version's candidate, tuned and calibrated anew on {refits} samples of 63.2 % of the {drawn}; "
+        f"{candidate}, tuned and calibrated anew on {refits} samples of 63.2 % of the {drawn}; "
         "apparent figures corrected by those of patients outside the samples (0.632+)"
     )
 

@@ -15,6 +15,7 @@ from training.cross_validation import REPEATS
 from training.diagnostics.run import diagnose
 from training.fit import data_digest
 from training.patients import Patients, make_outer_splits
+from training.validation.candidates import choose_apart, tell_own
 from training.validation.champion import plan_champion, subtract_champion
 from training.validation.checks import plan_reproduction, run_checks
 from training.validation.designs import measure_design, plan_design
@@ -25,7 +26,12 @@ from training.validation.external import (
     validate_externally,
 )
 from training.validation.first_design import FirstDesign, measure_first
-from training.validation.held_out import hold_out_folds, hold_out_groups, hold_out_periods
+from training.validation.held_out import (
+    hold_out_folds,
+    hold_out_groups,
+    hold_out_periods,
+    tell_candidate,
+)
 from training.validation.instability import plan_instability
 from training.validation.landmarks import measure_landmark, plan_landmarks, predict_landmarks
 from training.validation.learning import plan_learning
@@ -43,6 +49,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.cohort import Cohort
+    from training.folds import Split
     from training.validation.champion import Answers
     from training.validation.held_out import HeldOut
     from training.validation.results import Comparison, Design, Instability, LearningPoint
@@ -97,9 +104,9 @@ def validate_version(
     """Validate a registered version on a cohort.
 
     On the data that it was fitted on, the procedure that made it is validated: first by nested
-    cross-validation with everything learned anew, the search over candidates too, then by leaving out groups
-    and periods and by the bootstrap, with the version's own candidate. On other data the version itself is
-    validated, as it is and recalibrated.
+    cross-validation with everything learned anew, the search over candidates too, then by leaving out groups,
+    with candidates chosen without them, then by leaving out periods and by subsamples, with the version's own
+    candidate. On other data the version itself is validated, as it is and recalibrated.
 
     Parameters
     ----------
@@ -163,17 +170,19 @@ def _validate_procedure(task: _Task, pool: Pool) -> _Found:
     model, fixed = version.model.baseline, version.candidate_fixed
     candidates = candidates_of(model)
     nested, chosen = _plan_nested(task)
-    possible = (hold_out_groups(task.cohort, patients), hold_out_periods(task.cohort, patients))
-    others = {held.key: held for held in possible if held is not None}
+    winners = () if chosen is None or isinstance(chosen, str) else chosen[: len(nested.splits[0])]
+    others = _plan_others(task, nested.splits[0], winners)
     fits: dict[str, Work[Any]] = {
         "reproduced": plan_reproduction(version.model, task.cohort, version.seed, fixed),
         nested.key: plan_design(patients, nested, seed, chosen),
-        **{key: plan_design(patients, held, seed, candidates) for key, held in others.items()},
+        **{key: plan_design(patients, held, seed, used) for key, (held, used) in others.items()},
         "learning": plan_learning(patients, candidates, seed),
         "instability": plan_instability(patients, model, seed),
         "subsamples": plan_subsamples(patients, candidates, seed),
     }
-    later = plan_landmarks(task.cohort, version.model, nested, seed)
+    later, at_landmarks = plan_landmarks(
+        task.cohort, version.model, nested, seed, fixed=fixed, winners=winners
+    )
     fits |= {f"landmark {name}": work for name, work in later.items()}
     if task.champion is not None:
         fits["champion"] = plan_champion(task.cohort, task.champion.model, nested.splits[:1], seed)
@@ -181,12 +190,13 @@ def _validate_procedure(task: _Task, pool: Pool) -> _Found:
     done = pool.do(fits, later=rest)
     if isinstance(done[nested.key], str):
         raise TrainingDataError(done[nested.key])
-    designs: dict[str, HeldOut] = {nested.key: nested} | others
+    designs: dict[str, HeldOut] = {nested.key: nested} | {key: held for key, (held, _) in others.items()}
     measures = {key: _one(measure_design, held, patients, done[key], seed) for key, held in designs.items()}
-    measures["optimism"] = _one(correct_optimism, patients, model, done["subsamples"], seed)
+    own = tell_own(fixed)
+    measures["optimism"] = _one(correct_optimism, patients, model, done["subsamples"], seed, own)
     predicted = {name: done[f"landmark {name}"] for name in later}
     works = _plan_rest(task, done[nested.key], done.get("champion")) | _plan_landmarks(
-        task, predicted, nested
+        task, predicted, at_landmarks
     )
     measured = pool.do(works | measures)
     return _Found(
@@ -280,6 +290,21 @@ def _plan_nested(task: _Task) -> tuple[HeldOut, str | Sequence[Mapping[str, str]
         return replace(held, how=how), version.winners
     once = hold_out_folds(task.patients, task.seed, 1)
     return replace(once, how=f"{once.how}, the search over all candidates too"), None
+
+
+def _plan_others(
+    task: _Task, folds: Sequence[Split], winners: Sequence[Mapping[str, str]]
+) -> dict[str, tuple[HeldOut, Mapping[str, str] | Sequence[Mapping[str, str]]]]:
+    """Give the groups and periods that are held out, and the candidates of each fit."""
+    own, fixed = candidates_of(task.version.model.baseline), task.version.candidate_fixed
+    found: dict[str, tuple[HeldOut, Mapping[str, str] | Sequence[Mapping[str, str]]]] = {}
+    if (groups := hold_out_groups(task.cohort, task.patients, folds)) is not None:
+        used, words = choose_apart(groups, own, fixed, folds, winners)
+        found[groups.key] = tell_candidate(groups, words), used
+    if (periods := hold_out_periods(task.cohort, task.patients)) is not None:
+        # A period is part of every fold: nothing was chosen without it.
+        found[periods.key] = tell_candidate(periods, tell_own(fixed)), own
+    return found
 
 
 def _one(function: Any, *arguments: Any) -> Work[Any]:
