@@ -55,6 +55,7 @@ def _sample_size(m: Material) -> str:
 
 def _missing_endpoints(m: Material) -> str:
     flow = m.metrics["patients"]
+    group = f"{m.cohort_file.group} and " if m.cohort_file.group else "and "
     missing = flow["included"] - flow["with_endpoint"]
     if not missing:
         return "No endpoint is missing."
@@ -63,9 +64,8 @@ def _missing_endpoints(m: Material) -> str:
     if found is None:
         return text + ", taken as missing at random. Weighted figures need a validation."
     return (
-        text
-        + ". Figures are given complete-case, weighted by the inverse probability of having an endpoint, "
-        "and with "
+        text + ". Figures are given complete-case, weighted by the inverse probability of having an endpoint "
+        f"given plan, {group}baseline, and with "
         "bounds for the worst and best that the missing ones can be."
     )
 
