@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from training.report.words import shown_name
+from training.sample_size import MOST_PARAMETERS
 from training.validation.candidates import ON_ALL
 
 if TYPE_CHECKING:
@@ -43,13 +44,23 @@ def judged_designs(m: Material) -> list[dict[str, Any]]:
 
 def _sample_size(m: Material) -> str:
     needed = m.metrics["sample_size"]
-    response = m.metrics["outcomes"]["response"]
-    enough = "enough" if response["patients"] >= needed["needed"] else "too few"
+    outcomes = m.metrics["outcomes"]
+    patients, parameters = outcomes["response"]["patients"], needed["parameters"]
+    enough = "enough" if patients >= needed["needed"] else "too few"
+    asked = "; ".join(
+        f"{size['needed']} for {name} (shrinkage {size['shrinkage']}, optimism {size['optimism']}, "
+        f"prevalence {size['prevalence']}, error {size['error']})"
+        for name, size in needed.get("by_outcome", {"response": needed}).items()  # of earlier fits
+    )
+    beyond = (
+        f" The criterion on the error was derived for up to {MOST_PARAMETERS} parameters and is extrapolated."
+        if parameters > MOST_PARAMETERS
+        else ""
+    )
     return (
-        f"{response['patients']} patients with an endpoint, {response['events']} responders, for "
-        f"{needed['parameters']} parameters; Riley's criteria ask for {needed['needed']} (shrinkage "
-        f"{needed['shrinkage']}, optimism {needed['optimism']}, prevalence {needed['prevalence']}, error "
-        f"{needed['error']}): {enough}."
+        f"{patients} patients with an endpoint, {outcomes['response']['events']} responders, "
+        f"{outcomes['remission']['events']} remissions, for {parameters} parameters; Riley's criteria ask "
+        f"for {asked}: {enough}.{beyond}"
     )
 
 

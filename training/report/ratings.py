@@ -18,6 +18,7 @@ _EVENTS: Final = 100
 
 
 def _sample_size(m: Material) -> str:
+    """Of both outcomes: `needed` is what the one asks for that needs more."""
     enough = m.metrics["outcomes"]["response"]["patients"] >= m.metrics["sample_size"]["needed"]
     return "yes" if enough else "no"
 

@@ -79,3 +79,16 @@ def test_periods_are_not_sites(material: Material) -> None:
     del designs[1]
     assert [d["key"] for d in designs if d["units"]] == ["leave_period_out"]
     assert "Heterogeneity between them was not measured" in say("clusters", found)
+
+
+def test_both_outcomes_are_sized_and_the_rarer_decides(material: Material) -> None:
+    size = material.metrics["sample_size"]
+    needed = {name: one["needed"] for name, one in size["by_outcome"].items()}
+    assert size["needed"] == max(needed.values()) == needed["remission"] > needed["response"]
+    text = say("sample_size", material)
+    assert f"{needed['response']} for response (" in text
+    assert f"{needed['remission']} for remission (" in text
+    assert ("is extrapolated" in text) == (size["parameters"] > 30)
+    between = {**material.metrics["outcomes"]["response"], "patients": needed["remission"] - 1}
+    found = validated(material, outcomes={**material.metrics["outcomes"], "response": between})
+    assert rate("sample_size", found) == "no"  # enough for response
