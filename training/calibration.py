@@ -99,7 +99,8 @@ def curves(data: Predicted, weights: NDArray[np.float64], at: NDArray[np.float64
 
     References
     ----------
-    Austin, Harrell and van Klaveren, Stat Med 2020;39:2714-2742 (curves by restricted cubic splines).
+    Austin and Steyerberg, Stat Med 2014;33:517-535 (flexible curves of binary outcomes; by loess). Splines
+    instead, of survival models: Austin, Harrell and van Klaveren, Stat Med 2020;39:2714-2742.
     """
     line = _line(data.p)
     knots = np.quantile(line, _KNOTS)
@@ -127,7 +128,7 @@ def curve_distances(data: Predicted, weights: NDArray[np.float64]) -> dict[str, 
 
     References
     ----------
-    Austin and Steyerberg, Stat Med 2019;38:4051-4065.
+    Austin and Steyerberg, Stat Med 2019;38:4051-4065 (ICI, E50 and E90 of binary outcomes).
     """
     levels, index = np.unique(data.p, return_inverse=True)
     distance = np.abs(curves(data, weights, levels) - levels)

@@ -111,7 +111,7 @@ def _discrimination(data: Predicted, weights: NDArray[np.float64]) -> dict[str, 
 
     AUROC: chance that a responder is ranked above a non-responder, ties half. Hanley and McNeil, Radiology
     1982;143:29-36. Average precision: mean over responders of the share of responders among those ranked
-    at least as high. Davis and Goadrich, ICML 2006:233-240; the step-wise form, without interpolation.
+    at least as high, without interpolation. Boyd, Eng and Page, ECML PKDD 2013:451-466.
     """
     above, pairs, precision, events = (np.zeros(len(weights)) for _ in range(4))
     for fold in np.unique(data.fold):
