@@ -147,11 +147,16 @@ def _accuracy(data: Predicted, weights: NDArray[np.float64]) -> dict[str, NDArra
     brier, floor, log_loss, observed, expected = (sums / weights.sum(axis=1)[:, None]).T
     return {
         "brier": brier,
-        "brier_skill": 1 - brier / floor,
-        "scaled_brier": 1 - brier / (observed * (1 - observed)),
+        "brier_skill": 1 - _over(brier, floor),
+        "scaled_brier": 1 - _over(brier, observed * (1 - observed)),
         "log_loss": log_loss,
-        "o_e": observed / expected,
+        "o_e": _over(observed, expected),
     }
+
+
+def _over(values: NDArray[np.float64], by: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide; not defined, instead of infinite, by nothing."""
+    return np.divide(values, by, out=np.full_like(by, np.nan), where=by > 0)
 
 
 METRICS: Mapping[str, Metric] = {

@@ -1,5 +1,6 @@
 """What folds add by learning from each other's patients: by formula, by what stays 0, and as it really is."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -147,6 +148,23 @@ def test_what_two_models_share_cancels_in_their_difference() -> None:
     one, other = (Draws(np.zeros(1), np.zeros(9), 9, overlap) for overlap in (0.5, 0.3))
     assert one.minus(one).overlap == 0
     assert one.minus(other).overlap == other.minus(one).overlap == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize("certain", [[0], range(FOLDS)])
+def test_folds_of_certain_predictions_leave_an_interval(certain: Sequence[int]) -> None:
+    data = predicted(400)
+    p = np.where(np.isin(data.fold, certain), (data.p > 0.5).astype(float), data.p)
+    found = estimate_metrics([replace(data, p=p)], draw_weights(400, None, 1, 100))
+    for name in ("auroc", "brier", "brier_skill", "log_loss", "calibration_slope", "ici", "o_e"):
+        assert np.isfinite([found[name].low, found[name].high]).all(), name
+
+
+def test_a_single_class_and_a_single_prediction_add_nothing() -> None:
+    data = predicted(400)
+    flat = replace(data, y=np.ones(400), p=np.full(400, 0.7))
+    for name in ("brier", "log_loss", "scaled_brier"):
+        found = error(flat, name)
+        assert found == pytest.approx(0.0, abs=1e-12), name
 
 
 def cross_validated(seed: int, n: int, size: int) -> tuple[Predicted, Predicted]:
