@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from training.metrics import Predicted
 
-__all__ = ["curve_distances", "curves", "intercepts", "slopes"]
+__all__ = ["curve_distances", "curves", "intercepts", "is_separated", "slopes"]
 
 _KNOTS: Final = (0.1, 0.5, 0.9)  # Harrell, Regression Modeling Strategies (2015), table 2.3, three knots
 _ALIKE: Final = 1e-6
@@ -57,8 +57,9 @@ def slopes(data: Predicted, weights: NDArray[np.float64]) -> NDArray[np.float64]
     Returns
     -------
     ndarray of shape (samples,)
-        1 is right, below 1 means probabilities that are too extreme; NaN where the model says the same of
-        all patients of a fold, in every fold: there is no slope then.
+        1 is right, below 1 means probabilities that are too extreme; NaN where there is no slope: the model
+        says the same of all patients of a fold, in every fold, or puts all with the outcome on one side of
+        all without (it would be infinite). A sample that does so by chance has a large one.
 
     References
     ----------
@@ -69,7 +70,7 @@ def slopes(data: Predicted, weights: NDArray[np.float64]) -> NDArray[np.float64]
     inside = (fold[:, None] == np.arange(len(used))).astype(np.float64)
     centre = (line @ inside) / inside.sum(axis=0)
     line = line - centre[fold]  # the folds' own intercepts take up what this removes
-    if np.abs(line).max() < _ALIKE:
+    if np.abs(line).max() < _ALIKE or is_separated(line, data.y, fold):
         return np.full(len(weights), np.nan)
     # A fold without one of the classes says nothing of the slope, and its intercept would be infinite.
     events, patients = (weights * data.y) @ inside, weights @ inside
@@ -77,6 +78,27 @@ def slopes(data: Predicted, weights: NDArray[np.float64]) -> NDArray[np.float64]
     columns = np.column_stack([line, inside])
     found = fit_logistic(columns, data.y, weights * both[:, fold])[:, 0]
     return np.where(both.any(axis=1), found, np.nan)
+
+
+def is_separated(line: NDArray[np.float64], y: NDArray[np.float64], fold: NDArray[np.intp]) -> bool:
+    """Tell whether the logits of both classes do not overlap in any fold, all the same way round.
+
+    Parameters
+    ----------
+    line : ndarray of shape (n,)
+    y : ndarray of shape (n,)
+        0 or 1.
+    fold : ndarray of int, shape (n,)
+
+    Returns
+    -------
+    bool
+        The likelihood has no maximum then (Albert and Anderson, Biometrika 1984;71:1-10).
+    """
+    pairs = [(line[(fold == k) & (y == 1)], line[(fold == k) & (y == 0)]) for k in np.unique(fold)]
+    both = [(with_, without) for with_, without in pairs if len(with_) and len(without)]
+    above = all(with_.min() >= without.max() for with_, without in both)
+    return above or all(with_.max() <= without.min() for with_, without in both)
 
 
 def curves(data: Predicted, weights: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -99,7 +121,8 @@ def curves(data: Predicted, weights: NDArray[np.float64], at: NDArray[np.float64
 
     References
     ----------
-    Austin, Harrell and van Klaveren, Stat Med 2020;39:2714-2742 (curves by restricted cubic splines).
+    Austin and Steyerberg, Stat Med 2014;33:517-535 (flexible curves of binary outcomes; by loess). Splines
+    instead, of survival models: Austin, Harrell and van Klaveren, Stat Med 2020;39:2714-2742.
     """
     line = clipped_logit(data.p)
     knots = np.quantile(line, _KNOTS)
@@ -127,7 +150,7 @@ def curve_distances(data: Predicted, weights: NDArray[np.float64]) -> dict[str, 
 
     References
     ----------
-    Austin and Steyerberg, Stat Med 2019;38:4051-4065.
+    Austin and Steyerberg, Stat Med 2019;38:4051-4065 (ICI, E50 and E90 of binary outcomes).
     """
     levels, index = np.unique(data.p, return_inverse=True)
     distance = np.abs(curves(data, weights, levels) - levels)

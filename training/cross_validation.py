@@ -228,6 +228,9 @@ def _candidates_of(
     """Candidates of the final fit and of each outer fold."""
     if like is None:
         return only, [only] * folds
+    final = reuse_candidates({name: found.winner for name, found in like.final.searches.items()}, only)
+    of_folds = [{name: won[i] for name, won in like.winners.items()} for i in range(folds)]
+    return final, [reuse_candidates(winners, only) for winners in of_folds]
 
     final = reuse_candidates({name: found.winner for name, found in like.final.searches.items()}, only)
     return final, [

@@ -8,9 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from models.wilson import wilson_interval
 from training.figure_style import ACCENT, DPI, GREY, INK, SOFT, make_plain, set_title
-from training.metrics import calibration_curve
+from training.validation.bands import calibration_band
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,11 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["calibration_figure", "candidates_figure", "roc_figure"]
 
-_BAND = (0.025, 0.975)
-
 
 def calibration_figure(repeats: list[Predicted], weights: NDArray[np.float64], title: str) -> Figure:
     """Observed against predicted probability with a 95 % band, tenths of patients, and a histogram.
+
+    Curve and band are those of a validation (`training.validation.bands`). The tenths have no intervals of
+    their own: those of a share would take patients of one group for independent.
 
     Parameters
     ----------
@@ -41,22 +41,12 @@ def calibration_figure(repeats: list[Predicted], weights: NDArray[np.float64], t
     -------
     Figure
     """
-    data = repeats[0]
-    pooled = np.concatenate([r.p for r in repeats])
-    first, last = np.quantile(pooled, (0.01, 0.99))
-    at = np.linspace(first, last, 100)
-
-    def curve(w: NDArray[np.float64]) -> NDArray[np.float64]:
-        mean: NDArray[np.float64] = np.mean([calibration_curve(r, w, at) for r in repeats], axis=0)
-        return mean
-
-    usable = [w for w in weights[:200] if 0 < (w * data.y).sum() < w.sum()]
-    low, high = np.quantile([curve(w) for w in usable], _BAND, axis=0)
+    data, curve = repeats[0], calibration_band(repeats, weights)
     figure = Figure(figsize=(6.0, 6.6), layout="constrained", dpi=DPI)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
     top.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (4, 3)), label="Perfect calibration")
-    top.fill_between(at, low, high, color=SOFT, alpha=0.5, linewidth=0, label="95 % band")
-    top.plot(at, curve(np.ones(len(data.y))), color=ACCENT, linewidth=2, label="Flexible calibration curve")
+    top.fill_between(curve.at, curve.low, curve.high, color=SOFT, alpha=0.5, linewidth=0, label="95 % band")
+    top.plot(curve.at, curve.value, color=ACCENT, linewidth=2, label="Flexible calibration curve")
     _tenths(top, data)
     top.set_ylabel("Observed share")
     set_title(top, title, 56)
@@ -144,11 +134,9 @@ def candidates_figure(gains: Mapping[str, Estimate], used: str, title: str) -> F
 
 
 def _tenths(axes: Axes, data: Predicted) -> None:
-    """Observed share in ten groups of equal size, with Wilson 95 % intervals."""
+    """Observed share in ten groups of equal size."""
     count = min(10, max(2, len(data.p) // 20))
     groups = np.array_split(np.argsort(data.p, kind="stable"), count)
     x = np.array([data.p[g].mean() for g in groups])
-    events = np.array([data.y[g].sum() for g in groups])
-    n = np.array([len(g) for g in groups], dtype=np.float64)
-    axes.vlines(x, *wilson_interval(events, n), color=INK, linewidth=1)
-    axes.plot(x, events / n, "o", color=INK, markersize=5, label=f"{count} groups of equal size")
+    share = np.array([data.y[g].mean() for g in groups])
+    axes.plot(x, share, "o", color=INK, markersize=5, label=f"{count} groups of equal size")

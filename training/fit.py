@@ -25,7 +25,7 @@ from training.landmarks import LandmarkFit, find_landmarks, fit_landmark, tables
 from training.patients import Patients
 from training.plans.report import PlanReport, report_plans
 from training.reports import report_landmark, report_outcome
-from training.sample_size import SampleSize, required_sample_size
+from training.sample_size import MOST_PARAMETERS, SampleSize, decisive_size, size_outcomes
 from training.stopping import measure_stopping
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Fit:
     durability_report : DurabilityReport or None
         None without a section [durability]; it says why where there is no model.
     stopping : StoppingRule or None
-    sample_size : SampleSize
+    sample_sizes : mapping of str to SampleSize
+        Patients needed, by outcome.
     parameters : int
         Columns that the linear candidates estimate a weight for.
     weights : ndarray of shape (samples, n_known)
@@ -86,7 +87,7 @@ class Fit:
     durability: DurabilityModel | None
     durability_report: DurabilityReport | None
     stopping: StoppingRule | None
-    sample_size: SampleSize
+    sample_sizes: Mapping[str, SampleSize]
     parameters: int
     weights: NDArray[np.float64]
     warnings: tuple[str, ...]
@@ -150,9 +151,9 @@ def fit_cohort(
     weights = draw_weights(len(known), None if patients.groups is None else patients.groups[known], seed)
     measured = _measure(cohort, validated, landmarks, weights, seed)
     outcomes = measured.outcomes
-    response = outcomes["response"]
     parameters = validated.final.model.encoder.n_parameters_
-    needed = required_sample_size(parameters, response.events / response.patients)
+    shares = {name: report.events / report.patients for name, report in outcomes.items()}
+    needed = size_outcomes(parameters, shares)
     warnings = [*_warnings(validated, outcomes, needed, parameters), *left_out]
     if measured.durability_report is not None:
         warnings += measured.durability_report.warnings
@@ -265,15 +266,20 @@ def _remission_share(tables: Mapping[str, pd.DataFrame]) -> NDArray[np.float64]:
 
 
 def _warnings(
-    validated: Validated, outcomes: Mapping[str, OutcomeReport], needed: SampleSize, parameters: int
+    validated: Validated,
+    outcomes: Mapping[str, OutcomeReport],
+    sizes: Mapping[str, SampleSize],
+    parameters: int,
 ) -> list[str]:
     """What a reader must know before the figures, in sentences."""
     found = []
-    response = outcomes["response"]
-    if response.patients < needed.needed:
+    patients = outcomes["response"].patients
+    if patients < decisive_size(sizes)[1].needed:
+        each = " and ".join(f"{size.needed} for {name}" for name, size in sizes.items())
+        beyond = "; one criterion extrapolated" if parameters > MOST_PARAMETERS else ""
         found.append(
-            f"Too small: {response.patients} patients with an endpoint; {needed.needed} are needed for "
-            f"{parameters} parameters (Riley et al. 2020)."
+            f"Too small: {patients} patients with an endpoint; {each} are needed with {parameters} "
+            f"parameters (Riley et al. 2020{beyond})."
         )
     for name, report in outcomes.items():
         rarer = min(report.events, report.patients - report.events)

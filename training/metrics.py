@@ -116,7 +116,7 @@ def _discrimination(data: Predicted, weights: NDArray[np.float64]) -> dict[str, 
 
     AUROC: chance that a responder is ranked above a non-responder, ties half. Hanley and McNeil, Radiology
     1982;143:29-36. Average precision: mean over responders of the share of responders among those ranked
-    at least as high. Davis and Goadrich, ICML 2006:233-240; the step-wise form, without interpolation.
+    at least as high, without interpolation. Boyd, Eng and Page, ECML PKDD 2013:451-466.
     """
     above, pairs, precision, events = (np.zeros(len(weights)) for _ in range(4))
     for fold in np.unique(data.fold):
@@ -152,11 +152,16 @@ def _accuracy(data: Predicted, weights: NDArray[np.float64]) -> dict[str, NDArra
     brier, floor, log_loss, observed, expected = (sums / weights.sum(axis=1)[:, None]).T
     return {
         "brier": brier,
-        "brier_skill": 1 - brier / floor,
-        "scaled_brier": 1 - brier / (observed * (1 - observed)),
+        "brier_skill": 1 - _over(brier, floor),
+        "scaled_brier": 1 - _over(brier, observed * (1 - observed)),
         "log_loss": log_loss,
-        "o_e": observed / expected,
+        "o_e": _over(observed, expected),
     }
+
+
+def _over(values: NDArray[np.float64], by: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Divide; not defined, instead of infinite, by nothing."""
+    return np.divide(values, by, out=np.full_like(by, np.nan), where=by > 0)
 
 
 METRICS: Mapping[str, Metric] = {

@@ -3,7 +3,9 @@
 At a threshold probability t one treats patients with a probability of at least t, and so accepts t / (1 - t)
 treatments without response too many for one that is followed by response: who treats at 20 % weighs a
 response missed as four treatments in vain. Net benefit counts, per patient, responders treated less others
-treated at that rate of exchange. Treating all and treating none are what the model has to beat.
+treated at that rate of exchange. Treating all and treating none are what the model has to beat. All patients
+were treated, and treating none is taken to give no responder: acting on prognosis is valued, not what
+treatment adds to it.
 
 References
 ----------

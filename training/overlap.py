@@ -165,16 +165,19 @@ def _errors(data: Predicted, measure: Callable[[Predicted], _Figures]) -> _Figur
     line, floor = _logit(data.p), _logit(data.floor)
 
     def centred(values: NDArray[np.float64], by: NDArray[np.intp]) -> NDArray[np.float64]:
-        return values - (np.bincount(by, weight * values) / np.bincount(by, weight))[by]
+        return values - _over(weight * values, weight, by)
 
     def among_patients(logits: NDArray[np.float64], parameters: float) -> tuple[NDArray[np.float64], float]:
         spread = float((weight * centred(logits, fold) ** 2).sum())
+        if not min(spread, weight.sum(), chance.std()) > _EPSILON:  # all alike, or all certain
+            return nowhere, 0.0
         reach = _REACH * np.sqrt(spread / weight.sum()) / chance.std()
         learned = min(among * parameters, spread / data.share)
         return reach * centred(chance, fold), np.sqrt(learned) / weight.sum() / reach if learned > 0 else 0.0
 
-    of_fold = (np.bincount(fold, chance) / np.bincount(fold, weight))[fold]
-    off, nowhere = centred(of_fold, np.zeros_like(fold)), np.zeros_like(line)
+    nowhere = np.zeros_like(line)
+    of_fold = _over(chance, weight, fold)
+    off = centred(of_fold, np.zeros_like(fold))
     model, model_scale = among_patients(line, data.parameters - 1)
     plan, plan_scale = among_patients(floor, data.plans - 1)
     moves = (
@@ -189,4 +192,17 @@ def _errors(data: Predicted, measure: Callable[[Predicted], _Figures]) -> _Figur
             for sign in (1, -1)
         )
         parts.append({name: scale * (value - against[name]) / 2 for name, value in along.items()})
-    return {name: data.share * np.array([part[name] for part in parts]) for name in parts[0]}
+    found = {name: data.share * np.array([part[name] for part in parts]) for name in parts[0]}
+    # A figure that is not defined a little to the side has no derivative: nothing is added to its interval.
+    return {name: np.where(np.isfinite(values), values, 0.0) for name, values in found.items()}
+
+
+def _over(
+    values: NDArray[np.float64], weight: NDArray[np.float64], by: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Sum of the values over that of the weights of each patient's fold.
+
+    0 where all predictions of a fold are exactly 0 or 1: their logits do not move.
+    """
+    sums, weights = (np.bincount(by, each).astype(np.float64) for each in (values, weight))
+    return np.divide(sums, weights, out=np.zeros_like(weights), where=weights > 0)[by]

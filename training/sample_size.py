@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-__all__ = ["SampleSize", "required_sample_size"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["MOST_PARAMETERS", "SampleSize", "decisive_size", "required_sample_size", "size_outcomes"]
+
+MOST_PARAMETERS: Final = 30
+"""Parameters up to which criterion 4 was derived; with more it is extrapolated (van Smeden et al. 2019; Riley
+et al., BMJ 2020;368:m441, figure 4)."""
 
 _SHRINKAGE, _OPTIMISM, _MARGIN, _ERROR = 0.9, 0.05, 0.05, 0.05
 
@@ -24,7 +32,8 @@ class SampleSize:
     prevalence : int
         Criterion 3: prevalence known to within 0.05.
     error : int
-        Criterion 4: mean absolute error of the probabilities of at most 0.05.
+        Criterion 4: mean absolute error of the probabilities of at most 0.05; an extrapolation with more
+        than 30 parameters.
     """
 
     shrinkage: int
@@ -36,6 +45,38 @@ class SampleSize:
     def needed(self) -> int:
         """The largest of the four."""
         return max(self.shrinkage, self.optimism, self.prevalence, self.error)
+
+
+def size_outcomes(parameters: int, shares: Mapping[str, float]) -> dict[str, SampleSize]:
+    """Give the patients needed for each outcome: a rarer one needs more.
+
+    Parameters
+    ----------
+    parameters : int
+    shares : mapping of str to float
+        Share with each outcome.
+
+    Returns
+    -------
+    dict of str to SampleSize
+        Without outcomes that nobody or everybody has, for which no model can be learned.
+    """
+    return {name: required_sample_size(parameters, share) for name, share in shares.items() if 0 < share < 1}
+
+
+def decisive_size(sizes: Mapping[str, SampleSize]) -> tuple[str, SampleSize]:
+    """Give the outcome that needs the most patients, and what it needs.
+
+    Parameters
+    ----------
+    sizes : mapping of str to SampleSize
+        By outcome; at least one.
+
+    Returns
+    -------
+    (str, SampleSize)
+    """
+    return max(sizes.items(), key=lambda item: item[1].needed)
 
 
 def required_sample_size(parameters: int, prevalence: float, nagelkerke: float = 0.15) -> SampleSize:

@@ -11,6 +11,7 @@ from training.diagnostics.run import is_acknowledged
 from training.durability.fit import summarise_durability
 from training.fit import data_digest
 from training.plans.report import summarise_plans
+from training.sample_size import decisive_size
 from training.stopping import summarise_stopping
 
 if TYPE_CHECKING:
@@ -51,14 +52,26 @@ def summarise(fit: Fit) -> dict[str, Any]:
         "plans": None if fit.plans is None else summarise_plans(fit.plans),
         "durability": None if fit.durability_report is None else summarise_durability(fit.durability_report),
         "stopping": None if fit.stopping is None else summarise_stopping(fit.stopping),
-        "sample_size": asdict(fit.sample_size)
-        | {"needed": fit.sample_size.needed, "parameters": fit.parameters},
+        "sample_size": _summarise_sizes(fit),
         "warnings": list(fit.warnings),
         "findings": [
             asdict(finding) | {"acknowledged": finding.severe and is_acknowledged(finding, fit.acknowledged)}
             for finding in fit.findings
         ],
         "description": dict(fit.description),
+    }
+
+
+def _summarise_sizes(fit: Fit) -> dict[str, Any]:
+    """What the outcome needs that needs the most patients, and each outcome by itself."""
+    outcome, size = decisive_size(fit.sample_sizes)
+    each = {name: asdict(one) | {"needed": one.needed} for name, one in fit.sample_sizes.items()}
+    return {
+        **asdict(size),
+        "needed": size.needed,
+        "parameters": fit.parameters,
+        "outcome": outcome,
+        "by_outcome": each,
     }
 
 

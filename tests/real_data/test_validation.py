@@ -7,7 +7,7 @@ from features.cohort import load_cohort
 from features.cohort_file import load_cohort_file
 from tests.real_data.data import HERE, find_table
 from tests.training.validation.work import do_work
-from training.patients import Patients
+from training.patients import Patients, make_outer_splits
 from training.validation.designs import make_design_jobs, measure_design
 from training.validation.held_out import hold_out_groups, hold_out_periods
 
@@ -16,7 +16,7 @@ from training.validation.held_out import hold_out_groups, hold_out_periods
 def test_thp_holds_out_each_of_its_forty_clusters() -> None:
     cohort = load_cohort(load_cohort_file(HERE / "thp.toml"), find_table("thp_perinatal_cbt.csv"))
     patients = Patients.from_cohort(cohort)
-    held = hold_out_groups(cohort, patients)
+    held = hold_out_groups(cohort, patients, make_outer_splits(patients, 1))
     assert held is not None
     assert len(held.splits[0]) == len(held.units) == 40
     assert hold_out_periods(cohort, patients) is None  # the file names no date

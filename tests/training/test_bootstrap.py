@@ -117,7 +117,7 @@ def test_intervals_cover_the_true_figure() -> None:
 
 def test_samples_without_a_class_are_left_out() -> None:
     data = Predicted(
-        np.array([1.0, 0, 0]), np.array([0.6, 0.3, 0.2]), np.full(3, 0.3), np.zeros(3, dtype=np.intp)
+        np.array([1.0, 0, 0]), np.array([0.3, 0.6, 0.2]), np.full(3, 0.3), np.zeros(3, dtype=np.intp)
     )
     found = estimate_metrics([data], draw_weights(3, None, 1))
     assert all(np.isfinite([e.low, e.high]).all() for e in found.values())

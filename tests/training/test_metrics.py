@@ -12,6 +12,7 @@ from scipy.special import expit, logit
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
+from training.bootstrap import draw_weights, estimate_metrics
 from training.metrics import METRICS, Predicted, calibration_curve
 
 REFERENCE: dict[str, Any] = json.loads(
@@ -215,3 +216,30 @@ def test_a_fold_without_a_class_leaves_the_slope_to_the_others() -> None:
 def test_one_class_only_has_no_auroc() -> None:
     data = Predicted(np.ones(9), np.linspace(0.1, 0.9, 9), np.full(9, 0.9), np.zeros(9, dtype=np.intp))
     assert np.isnan(measure("auroc", data))
+
+
+@pytest.mark.parametrize("way", [1.0, -1.0])
+def test_classes_that_do_not_overlap_have_no_slope(way: float) -> None:
+    data = draw(200, folds=4)
+    apart = Predicted(data.y, expit(way * (2 * data.y - 1) + 0.1 * logit(data.p)), data.floor, data.fold)
+    found = estimate_metrics([apart], draw_weights(200, None, 1, 50))
+    assert np.isnan([found["calibration_slope"].value, found["calibration_slope"].low]).all()
+    # One pair out of order in one fold, and there is one.
+    crossed = apart.p.copy()
+    crossed[np.flatnonzero(apart.y == 1)[0]] = 1 - crossed[np.flatnonzero(apart.y == 1)[0]]
+    assert np.isfinite(measure("calibration_slope", Predicted(apart.y, crossed, apart.floor, apart.fold)))
+
+
+def test_folds_that_disagree_on_the_order_have_a_slope() -> None:
+    data = draw(200, folds=2)
+    way = np.where(data.fold == 0, 1.0, -1.0) * (2 * data.y - 1)
+    split = Predicted(data.y, expit(way + 0.1 * logit(data.p)), data.floor, data.fold)
+    assert np.isfinite(measure("calibration_slope", split))
+
+
+def test_where_nothing_varies_no_share_of_it_is_removed() -> None:
+    data = Predicted(np.ones(9), np.linspace(0.1, 0.9, 9), np.ones(9), np.zeros(9, dtype=np.intp))
+    assert np.isnan(measure("scaled_brier", data))
+    assert np.isnan(measure("brier_skill", data))
+    nobody = Predicted(np.ones(9), np.zeros(9), np.full(9, 0.5), np.zeros(9, dtype=np.intp))
+    assert np.isnan(measure("o_e", nobody))

@@ -1,5 +1,6 @@
 """What folds add by learning from each other's patients: by formula, by what stays 0, and as it really is."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
@@ -165,6 +166,23 @@ def test_what_two_models_share_cancels_in_their_difference() -> None:
         0.4, 0.2, -0.1, line[0] / np.linalg.norm(line[0]) + np.sqrt(3) * line[1] / np.linalg.norm(line[1])
     )
     assert one.minus(half).overlap[0] == pytest.approx(np.sqrt(0.25 + 0.16 - 0.2))
+
+
+@pytest.mark.parametrize("certain", [[0], range(FOLDS)])
+def test_folds_of_certain_predictions_leave_an_interval(certain: Sequence[int]) -> None:
+    data = predicted(400)
+    p = np.where(np.isin(data.fold, certain), (data.p > 0.5).astype(float), data.p)
+    found = estimate_metrics([replace(data, p=p)], draw_weights(400, None, 1, 100))
+    for name in ("auroc", "brier", "brier_skill", "log_loss", "calibration_slope", "ici", "o_e"):
+        assert np.isfinite([found[name].low, found[name].high]).all(), name
+
+
+def test_a_single_class_and_a_single_prediction_add_nothing() -> None:
+    data = predicted(400)
+    flat = replace(data, y=np.ones(400), p=np.full(400, 0.7))
+    for name in ("brier", "log_loss", "scaled_brier"):
+        found = error(flat, name)
+        assert found == pytest.approx(0.0, abs=1e-12), name
 
 
 def cross_validated(seed: int, n: int, *sizes: int) -> list[tuple[Predicted, Predicted]]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.sample_size import required_sample_size
+from training.sample_size import decisive_size, required_sample_size, size_outcomes
 
 
 def as_nagelkerke(cox_snell: float, prevalence: float) -> float:
@@ -43,3 +43,14 @@ def test_more_parameters_and_less_signal_need_more_patients() -> None:
 
 def test_the_rarer_class_counts_for_the_error() -> None:
     assert required_sample_size(20, 0.2).error == required_sample_size(20, 0.8).error
+
+
+def test_the_rarer_outcome_needs_more_and_decides() -> None:
+    sizes = size_outcomes(40, {"response": 0.45, "remission": 0.2})
+    assert sizes["remission"] == required_sample_size(40, 0.2)
+    assert sizes["remission"].needed > 1.1 * sizes["response"].needed
+    assert decisive_size(sizes) == ("remission", sizes["remission"])
+
+
+def test_an_outcome_that_nobody_has_is_not_sized() -> None:
+    assert set(size_outcomes(10, {"response": 0.45, "remission": 0.0})) == {"response"}

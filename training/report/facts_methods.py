@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from training.report.words import shown_name
+from training.sample_size import MOST_PARAMETERS
+from training.validation.candidates import ON_ALL
 
 if TYPE_CHECKING:
     from training.report.material import Material
 
-__all__ = ["METHODS", "designs_of"]
+__all__ = ["METHODS", "designs_of", "judged_designs"]
 
 _MISSING_PREDICTORS: Final = (
     "A missing predictor takes the mean of the training patients in linear models, with a column that says "
@@ -32,20 +34,39 @@ def designs_of(m: Material, outcome: str = "response") -> list[dict[str, Any]]:
     return [] if m.validation is None else list(m.validation["outcomes"][outcome]["designs"])
 
 
+def judged_designs(m: Material) -> list[dict[str, Any]]:
+    """Designs whose figures gates judge: the first, held-out groups, later landmarks."""
+    designs = designs_of(m)
+    groups = [design for design in designs[1:] if design["key"] == "leave_group_out"]
+    landmarks = [] if m.validation is None else m.validation["outcomes"]["response"]["landmarks"]
+    return [*designs[:1], *groups, *landmarks]
+
+
 def _sample_size(m: Material) -> str:
     needed = m.metrics["sample_size"]
-    response = m.metrics["outcomes"]["response"]
-    enough = "enough" if response["patients"] >= needed["needed"] else "too few"
+    outcomes = m.metrics["outcomes"]
+    patients, parameters = outcomes["response"]["patients"], needed["parameters"]
+    enough = "enough" if patients >= needed["needed"] else "too few"
+    asked = "; ".join(
+        f"{size['needed']} for {name} (shrinkage {size['shrinkage']}, optimism {size['optimism']}, "
+        f"prevalence {size['prevalence']}, error {size['error']})"
+        for name, size in needed.get("by_outcome", {"response": needed}).items()  # of earlier fits
+    )
+    beyond = (
+        f" The criterion on the error was derived for up to {MOST_PARAMETERS} parameters and is extrapolated."
+        if parameters > MOST_PARAMETERS
+        else ""
+    )
     return (
-        f"{response['patients']} patients with an endpoint, {response['events']} responders, for "
-        f"{needed['parameters']} parameters; Riley's criteria ask for {needed['needed']} (shrinkage "
-        f"{needed['shrinkage']}, optimism {needed['optimism']}, prevalence {needed['prevalence']}, error "
-        f"{needed['error']}): {enough}."
+        f"{patients} patients with an endpoint, {outcomes['response']['events']} responders, "
+        f"{outcomes['remission']['events']} remissions, for {parameters} parameters; Riley's criteria ask "
+        f"for {asked}: {enough}.{beyond}"
     )
 
 
 def _missing_endpoints(m: Material) -> str:
     flow = m.metrics["patients"]
+    group = f"{m.cohort_file.group} and " if m.cohort_file.group else "and "
     missing = flow["included"] - flow["with_endpoint"]
     if not missing:
         return "No endpoint is missing."
@@ -54,9 +75,9 @@ def _missing_endpoints(m: Material) -> str:
     if found is None:
         return text + ", taken as missing at random. Weighted figures need a validation."
     return (
-        text
-        + ". Figures are given complete-case, weighted by the inverse probability of having an endpoint, "
-        "and with bounds for the worst and best that the missing ones can be."
+        text + ". Figures are given complete-case, weighted by the inverse probability of having an endpoint "
+        f"given plan, {group}baseline, and with "
+        "bounds for the worst and best that the missing ones can be."
     )
 
 
@@ -89,14 +110,15 @@ def _clusters(m: Material) -> str:
     group = m.cohort_file.group
     if group is None:
         return "The cohort file names no group: patients are taken as independent."
-    held = next((d for d in designs_of(m) if d["key"] == "leave_group_out"), None)
+    measured = next((d for d in designs_of(m) if d["units"] and d["key"] != "leave_period_out"), None)
     text = f"Folds never part a {group}; intervals follow {group}s."
-    if held is None:
+    if measured is None:
         return f"{text} Heterogeneity between them was not measured."
-    return (
-        f"{text} Each {group} was held out in turn, with a random-effects mean and a 95 % prediction "
-        "interval for a new one."
-    )
+    own = measured["key"] == "leave_group_out"
+    how = f"Each {group} was held out in turn" if own else f"Each {group} of the validation was measured"
+    if not measured["summary"]:
+        return f"{text} {how}; too few are large enough for a random-effects mean."
+    return f"{text} {how}, with a random-effects mean and a 95 % prediction interval for a new one."
 
 
 def _measures(m: Material) -> str:
@@ -161,10 +183,23 @@ def _software(m: Material) -> str | None:
 def _leakage(m: Material) -> str:
     group = m.cohort_file.group
     whole = f" and never part a {group}" if group else ""
-    return (
-        f"Folds hold whole patients{whole}; preprocessing, selection, tuning and calibration are learned "
-        "inside the fold that uses them."
+    designs = designs_of(m)
+    held = f", where a {group} is held out" if any(d["key"] == "leave_group_out" for d in designs) else ""
+    text = (
+        f"Folds hold whole patients{whole}; in nested cross-validation{held} and at later landmarks "
+        "preprocessing, selection, tuning and calibration are learned without those who are predicted"
     )
+    exceptions = []
+    if selected := [judged["title"] for judged in judged_designs(m) if ON_ALL in judged["how"]]:
+        exceptions.append(f"the candidate was {ON_ALL} in: {', '.join(selected)}")
+    if m.validation is not None and m.validation["same_data"] and not m.metrics.get("candidate_fixed"):
+        exceptions.append(
+            "periods, optimism, learning curve and instability, which no gate judges, use the candidate "
+            f"{ON_ALL}"
+        )
+    if group and any(d["key"] == "leave_period_out" and d["units"] for d in designs):
+        exceptions.append(f"a {group} that goes on treating is on both sides of a period")
+    return f"{text}. Exceptions: {'; '.join(exceptions)}." if exceptions else f"{text}."
 
 
 def _resampling(m: Material) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
-from training.report.facts_methods import designs_of
+from training.report.facts_methods import designs_of, judged_designs
+from training.validation.candidates import ON_ALL
 
 if TYPE_CHECKING:
     from training.report.material import Material
@@ -17,6 +18,7 @@ _EVENTS: Final = 100
 
 
 def _sample_size(m: Material) -> str:
+    """Of both outcomes: `needed` is what the one asks for that needs more."""
     enough = m.metrics["outcomes"]["response"]["patients"] >= m.metrics["sample_size"]["needed"]
     return "yes" if enough else "no"
 
@@ -46,9 +48,11 @@ def _timing(m: Material) -> str:
 
 
 def _leakage(m: Material) -> str:
+    """Of what gates judge; a candidate that was chosen on those it predicts is a small leak."""
     findings = [] if m.validation is None else m.validation["findings"]
-    severe = any(f["severe"] for f in findings)
-    return "probably no" if severe else "yes"
+    if any(f["severe"] for f in findings):
+        return "probably no"
+    return "probably yes" if any(ON_ALL in design["how"] for design in judged_designs(m)) else "yes"
 
 
 def _measures(m: Material) -> str:

@@ -19,7 +19,8 @@ from training.report.view_model import show_candidates, show_dependence, show_dr
 from training.report.view_patients import show_characteristics, show_flow, show_outcomes, show_predictors
 from training.report.view_performance import show_fit_only, show_performance
 from training.report.view_spread import show_subgroups, show_units
-from training.report.words import NOT_STATED, say
+from training.report.words import NOT_STATED, Plain, say
+from training.sample_size import MOST_PARAMETERS
 
 if TYPE_CHECKING:
     from training.report.material import Material
@@ -160,8 +161,16 @@ def _numbers(m: Material) -> list[tuple[str, str]]:
         ("Included", f"{flow['included']} patients, {response['patients']} with an endpoint"),
         ("Responders", f"{response['events']} of {response['patients']}"),
         ("Remissions", f"{m.metrics['outcomes']['remission']['events']} of {response['patients']}"),
-        ("Needed by Riley's criteria", f"{size['needed']} patients for {size['parameters']} parameters"),
+        ("Needed by Riley's criteria", _say_sizes(size)),
     ]
+
+
+def _say_sizes(size: Plain) -> str:
+    """Say how many patients each outcome needs."""
+    sizes = size.get("by_outcome", {"response": size})  # earlier fits sized response only
+    each = ", ".join(f"{one['needed']} for {name}" for name, one in sizes.items())
+    beyond = " (criterion on the error extrapolated)" if size["parameters"] > MOST_PARAMETERS else ""
+    return f"{each}, with {size['parameters']} parameters{beyond}"
 
 
 def _use(study: Study) -> list[tuple[str, str | None]]:

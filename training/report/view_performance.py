@@ -14,7 +14,7 @@ from training.report.curves import (
     draw_learning,
     draw_net_benefit,
 )
-from training.report.words import Plain, is_defined, say, shown_name
+from training.report.words import Plain, is_defined, say, say_number, shown_name
 
 if TYPE_CHECKING:
     from training.report.material import Material
@@ -228,7 +228,9 @@ def _show_instability(outcome: str, found: Plain | None) -> Figure | None:
     return Figure(
         draw_instability(f"instability-{outcome}", found, outcome),
         f"{found['refits']} refits on bootstrap samples of the patients. Mean absolute difference from this "
-        f"version's own prediction: {say(found['mean_absolute_difference'], 3)}.",
+        f"version's own prediction: {_say_spread(found['mean_absolute_difference'])}. Candidate, "
+        "hyperparameters and penalties are this version's in every refit: what choosing them anew would add "
+        "is not in it, so that instability is understated.",
         tabulate_curve(
             found["by_prediction"],
             f"Instability, {outcome}",
@@ -238,25 +240,48 @@ def _show_instability(outcome: str, found: Plain | None) -> Figure | None:
     )
 
 
+def _say_spread(found: Plain) -> str:
+    """Say a mean over refits with the spread of single refits, which is no interval of the mean."""
+    ends = f"{say_number(found['low'], 3)} to {say_number(found['high'], 3)}"
+    return f"{say_number(found['value'], 3)} in the mean, {ends} in the central 95 % of refits"
+
+
 def _show_learning(outcome: str, points: Sequence[Plain]) -> list[Figure]:
     figures = []
     for metric in ("log_loss", "auroc"):
         if sum(is_defined(point["metrics"].get(metric)) for point in points) < 2:
             continue
-        rows = [[str(p["patients"]), say(p["metrics"].get(metric), 3)] for p in points]
+        rows = [
+            [
+                str(p["patients"]),
+                say(p["metrics"].get(metric), 3),
+                say(p["gain"][metric], 3) if metric in p["gain"] else "",
+            ]
+            for p in points
+        ]
         figures.append(
             Figure(
                 draw_learning(f"learning-{outcome}-{metric}", points, metric),
                 f"{shown_name(metric)} in patients not learned from: a curve that still moves at its right "
-                "end says that more patients would help.",
+                f"end says that more patients would help.{_say_last_gain(points[-1], metric)} The candidate is "
+                "this version's (chosen on all patients, unless the fit was told it), tuned and calibrated anew.",
                 Table(
                     f"Learning curve, {outcome}: {shown_name(metric)}",
-                    ["Patients learned from", shown_name(metric)],
+                    [
+                        "Patients learned from",
+                        f"{shown_name(metric)} (95 % interval)",
+                        "Change from the row above, in the same test patients (95 % interval)",
+                    ],
                     rows,
                 ),
             )
         )
     return figures
+
+
+def _say_last_gain(point: Plain, metric: str) -> str:
+    gain = point["gain"].get(metric)
+    return f" The last step changed it by {say(gain, 3)}, paired." if is_defined(gain) else ""
 
 
 def _tabulate_champion(outcome: str, found: Mapping[str, Plain]) -> Table | None:

@@ -49,7 +49,7 @@ def measure_coverage(table: pd.DataFrame, weights: NDArray[np.float64]) -> Estim
 
     References
     ----------
-    Austin, Harrell and van Klaveren, Stat Med 2020;39:2714-2742 (the curve).
+    Austin and Steyerberg, Stat Med 2014;33:517-535 (the curve).
     """
     repeats, lows, highs = (repeats_of(table, column) for column in ("probability", "low", "high"))
     rows = rows_with_both(repeats[0].y, weights)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from features.errors import TrainingDataError
-from training.folds import make_splits
 from training.patients import Patients, make_outer_splits
 from training.validation.units import FEWEST_OF_CLASS
 
@@ -20,13 +19,12 @@ if TYPE_CHECKING:
     from features.cohort import Cohort
     from training.folds import Split
 
-__all__ = ["MOST_FITS", "HeldOut", "hold_out_folds", "hold_out_groups", "hold_out_periods"]
+__all__ = ["MOST_FITS", "HeldOut", "hold_out_folds", "hold_out_groups", "hold_out_periods", "tell_candidate"]
 
 MOST_FITS: Final = 50
-"""Groups up to which each is held out alone; more are held out in `_BATCHES`."""
-_BATCHES: Final = 20
+"""Groups up to which each is held out alone; more are held out in `_BATCHES` of each outer fold."""
+_BATCHES: Final = 4
 _PERIODS: Final = 5
-_ANEW: Final = "the version's candidate, tuned and calibrated anew"
 _FIRST_SHARE: Final = 0.4
 """Of the patients, in order of time, who are learned from only: the first model needs a past."""
 
@@ -87,7 +85,23 @@ def hold_out_folds(patients: Patients, seed: int, repeats: int) -> HeldOut:
     )
 
 
-def hold_out_groups(cohort: Cohort, patients: Patients) -> HeldOut | None:
+def tell_candidate(held: HeldOut, candidate: str) -> HeldOut:
+    """Add to `how` whose choice the candidate was, if the design can be carried out.
+
+    Parameters
+    ----------
+    held : HeldOut
+    candidate : str
+        From `training.validation.candidates`.
+
+    Returns
+    -------
+    HeldOut
+    """
+    return replace(held, how=f"{held.how}; {candidate}, tuned and calibrated anew") if held.splits else held
+
+
+def hold_out_groups(cohort: Cohort, patients: Patients, folds: Sequence[Split]) -> HeldOut | None:
     """Each group of the cohort file (a site, a cluster) in turn; the model is learned from the others.
 
     Parameters
@@ -95,11 +109,14 @@ def hold_out_groups(cohort: Cohort, patients: Patients) -> HeldOut | None:
     cohort : Cohort
     patients : Patients
         Of the cohort.
+    folds : sequence of Split
+        Outer folds of the fit.
 
     Returns
     -------
     HeldOut or None
-        None without groups. More than 50 are held out in 20 batches of whole groups.
+        None without groups. More than 50 are held out in batches of whole groups, four to an outer fold:
+        what was chosen in that fold was then chosen without any of them.
 
     References
     ----------
@@ -113,19 +130,19 @@ def hold_out_groups(cohort: Cohort, patients: Patients) -> HeldOut | None:
     of_known = patients.groups[known]
     labels = np.unique(of_known)
     y = patients.outcomes["response"][known]
-    folds = _BATCHES if len(labels) > MOST_FITS else len(labels)
+    many = len(labels) > MOST_FITS
+    batches = _batches(patients.groups, folds, known) if many else [np.array([g]) for g in labels]
+    inside = [np.isin(of_known, batch) for batch in batches]
+    found = [(np.flatnonzero(~held), np.flatnonzero(held)) for held in inside]
     try:
-        if folds == _BATCHES:
-            found = make_splits(y, of_known, folds, 0)
-        else:
-            found = _leave_each_out(y, of_known, labels)
+        found = _keep_learnable(y, found)
     except TrainingDataError as exc:
         return HeldOut(key, title, f"Not possible: {exc}")
-    batches = f", in {_BATCHES} batches" if folds == _BATCHES else ""
+    told = f", in {len(batches)} batches" if many else ""
     return HeldOut(
         key,
         title,
-        f"{len(labels)} groups by {name}, each predicted from the others{batches}; {_ANEW}",
+        f"{len(labels)} groups by {name}, each predicted from the others{told}",
         [[(known[train], known[test]) for train, test in found]],
         tuple((cohort.group_names[g], known[of_known == g]) for g in labels),
     )
@@ -183,7 +200,6 @@ def hold_out_periods(cohort: Cohort, patients: Patients) -> HeldOut | None:
         f"{len(units)} periods by {cohort.file.date}, each predicted from patients up to the day before it, "
         "as if their endpoints were known by then"
         + ("" if apart else f", those of the same {cohort.file.group} too")
-        + f"; {_ANEW}"
         + (f"; {undated} patients without a date left out" if undated else ""),
         [splits],
         tuple(units),
@@ -192,20 +208,29 @@ def hold_out_periods(cohort: Cohort, patients: Patients) -> HeldOut | None:
     )
 
 
-def _leave_each_out(
-    y: NDArray[np.float64], groups: NDArray[np.intp], labels: NDArray[np.intp]
-) -> list[Split]:
-    """Make a fold of each group without which both classes can still be learned; the others are lost."""
-    if len(labels) < 2:
+def _batches(
+    groups: NDArray[np.intp], folds: Sequence[Split], known: NDArray[np.intp]
+) -> list[NDArray[np.intp]]:
+    """Deal the groups of each outer fold into batches, the largest first, so that all are of like size."""
+    found = []
+    for _, test in folds:
+        labels, counts = np.unique(groups[np.intersect1d(test, known)], return_counts=True)
+        ordered = labels[np.argsort(-counts, kind="stable")]
+        found += [ordered[i::_BATCHES] for i in range(min(_BATCHES, len(ordered)))]
+    return found
+
+
+def _keep_learnable(y: NDArray[np.float64], splits: Sequence[Split]) -> list[Split]:
+    """Keep those without whom both classes can still be learned; the others are lost."""
+    if len(splits) < 2:
         raise TrainingDataError("there is only one group")
-    splits = [(np.flatnonzero(groups != g), np.flatnonzero(groups == g)) for g in labels]
-    splits = [(train, test) for train, test in splits if _rarer(y[train]) >= 2]
-    if not splits or not _rarer(y[np.concatenate([test for _, test in splits])]):
+    kept = [(train, test) for train, test in splits if _rarer(y[train]) >= 2]
+    if not kept or not _rarer(y[np.concatenate([test for _, test in kept])]):
         raise TrainingDataError(
             "without one of the groups, fewer than 2 patients of a class are left, and the others hold a "
             "single class"
         )
-    return splits
+    return kept
 
 
 def _rarer(y: NDArray[np.float64]) -> int:

@@ -115,7 +115,7 @@ def summarise_instability(
 
 
 def _summarise(own: NDArray[np.float64], refitted: NDArray[np.float64]) -> Instability:
-    """Mean absolute difference, and ends by tenths.
+    """Mean absolute difference with the central 95 % of refits, and ends by tenths.
 
     Parameters
     ----------

@@ -6,13 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from features.cohort_file_model import BASELINE
+from training.cross_validation import reuse_candidates
 from training.patients import Patients
+from training.validation.candidates import choose_apart
 from training.validation.designs import make_design_jobs, measure_design
 from training.validation.external import find_differences, predict_externally, take_externally
-from training.validation.held_out import HeldOut
+from training.validation.held_out import HeldOut, tell_candidate
 from training.validation.refits import candidates_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import pandas as pd
 
     from features.cohort import Cohort
@@ -24,30 +28,46 @@ __all__ = ["make_landmark_jobs", "measure_landmark", "predict_landmarks"]
 
 
 def make_landmark_jobs(
-    cohort: Cohort, model: CareModel, folds: HeldOut, seed: int
-) -> dict[str, Work[pd.DataFrame | str]]:
+    cohort: Cohort,
+    model: CareModel,
+    folds: HeldOut,
+    seed: int,
+    *,
+    fixed: str | None = None,
+    winners: Sequence[Mapping[str, str]] = (),
+) -> tuple[dict[str, Work[pd.DataFrame | str]], HeldOut]:
     """Make the jobs that predict the patients of the fit at each later landmark, out of fold.
 
     Parameters
     ----------
     cohort : Cohort
     model : CareModel
-        The version, whose candidates are tuned and calibrated anew.
+        The version.
     folds : HeldOut
         Of the baseline; its first repeat is used.
     seed : int
+    fixed : str, optional
+        Candidate that the fit was told to use.
+    winners : sequence of mapping of str to str
+        What the fit chose at baseline in these folds: as in the fit, that, or `ridge` in place of plan-wise
+        prevalence, is tuned and calibrated anew. Where it is not known, the version's candidate is.
 
     Returns
     -------
-    dict of str to Work
+    works : dict of str to Work
         By landmark, in the order of the course.
+    held : HeldOut
+        What is held out at each, for `measure_landmark`.
     """
-    works = {}
+    once = replace(folds, splits=folds.splits[:1], how=f"{len(folds.splits[0])} folds, once")
+    chosen = [reuse_candidates(won, fixed) for won in winners]
+    works, words = {}, ""
     for name in _later(model):
         patients = Patients.from_cohort(cohort.at(name))
-        held = replace(folds, splits=folds.splits[:1])
-        works[name] = make_design_jobs(patients, held, seed, candidates_of(model.landmarks[name]))
-    return works
+        own = candidates_of(model.landmarks[name])
+        candidates, words = choose_apart(once, own, fixed, once.splits[0], chosen)
+        works[name] = make_design_jobs(patients, once, seed, candidates)
+    return works, tell_candidate(once, words)
 
 
 def predict_landmarks(cohort: Cohort, model: CareModel, seed: int) -> dict[str, pd.DataFrame | str]:
@@ -91,7 +111,7 @@ def measure_landmark(
     table : DataFrame or str
         From `make_landmark_jobs` or `predict_landmarks`.
     folds : HeldOut or None
-        Of the baseline; None of patients whom the version itself predicted.
+        From `plan_landmarks`; None of patients whom the version itself predicted.
     seed : int
 
     Returns
@@ -101,7 +121,7 @@ def measure_landmark(
     """
     how = "the version as it is, on patients it has not learned from"
     if folds is not None:
-        how = f"{len(folds.splits[0])} folds, once; the version's candidate, tuned and calibrated anew"
+        how = folds.how
     held = HeldOut(name, name.replace("_", " ").capitalize(), how, mutual=folds is not None)
     return measure_design(held, patients, table, seed)
 

@@ -59,7 +59,8 @@ def make_learning_jobs(
     ----------
     patients : Patients
     candidates : mapping of str to str
-        By outcome: the version's. Hyperparameters and recalibration are learned anew in every subset.
+        By outcome: the version's, which were chosen on all patients. Hyperparameters and recalibration are
+        learned anew in every subset.
     seed : int
 
     Returns

@@ -4,7 +4,8 @@ Patients with an endpoint are those that were measured; a model is for everybody
 
 - *complete case*: patients with an endpoint as they are. Right if those without are like them;
 - *weighted* by the inverse probability of having an endpoint, so that those with one stand for those like
-  them without one. Right if plan and what was recorded at baseline tell who is missing (missing at random);
+  them without one. Right if plan, group (site) and what was recorded at baseline tell who is missing (missing
+  at random), and nobody is sure to be: a site without any endpoint has nobody who could stand for it;
 - *bounds*: right whoever is missing. All missing outcomes are set for or against the prediction.
 
 Seaman and White, Stat Methods Med Res 2013;22:278-295 (inverse probability weighting).
@@ -24,6 +25,7 @@ from models.inputs import Inputs, TrainingSet
 from training.bootstrap import draw_metrics, repeats_of
 from training.logistic import clipped_logit
 from training.metrics import METRICS, Predicted
+from training.validation.group_intercepts import group_intercepts
 from training.validation.results import Bounds, MissingEndpoints
 
 if TYPE_CHECKING:
@@ -100,10 +102,15 @@ def weigh_missing(
 
 
 def observation_weights(cohort: Cohort, known: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Stabilised inverse probability of having an endpoint, given baseline predictors and plan.
+    """Stabilised inverse probability of having an endpoint, given baseline predictors, plan and group.
 
     The probability comes from the ridge logistic regression that also is the candidate `ridge`, with missing
-    indicators and plan x predictor terms, learned from other patients (cross-fitted).
+    indicators and plan x predictor terms, and from an intercept of each group (site), partially pooled, both
+    learned from other patients (cross-fitted). Follow-up is organised by the site, which often decides more
+    of it than anything that is known of the patient.
+
+    Folds part groups, where all others in this program keep them whole: it is asked who of this very cohort
+    is missing, at these very sites, not what a model would say at a new one.
 
     Parameters
     ----------
@@ -121,12 +128,21 @@ def observation_weights(cohort: Cohort, known: NDArray[np.bool_]) -> NDArray[np.
     folds = min(_FOLDS, int(known.sum()), int((~known).sum()))
     if folds < 2:
         return np.ones(len(known))
+    labels, group = np.unique(
+        np.zeros(len(known)) if cohort.groups is None else cohort.groups, return_inverse=True
+    )
     probability = np.empty(len(known))
     splits = StratifiedKFold(folds, shuffle=True, random_state=_SEED).split(cohort.rows, known)
     for learn, asked in splits:
         encoder = EncodePredictors(cohort.file).fit(cohort.rows[learn])
-        model = TrainingSet(Inputs(encoder, cohort.rows[learn]), observed[learn]).uncertainty.centre
-        probability[asked] = expit(model.logit(Inputs(encoder, cohort.rows[asked])))
+        of_group = None if cohort.groups is None else group[learn]
+        inputs = Inputs(encoder, cohort.rows[learn])
+        ridge = TrainingSet(inputs, observed[learn], of_group).ridge
+        # The ridge's logits are shrunk towards those of an unknown group; here the group is known.
+        line = ridge.centre.logit(inputs) / ridge.shrink
+        own = group_intercepts(observed[learn], line, group[learn], len(labels))
+        asked_line = ridge.centre.logit(Inputs(encoder, cohort.rows[asked])) / ridge.shrink
+        probability[asked] = expit(asked_line + own[group[asked]])
     weights = observed.mean() / probability
     low, high = np.quantile(weights[known], _TRUNCATED)
     truncated: NDArray[np.float64] = np.clip(weights, low, high)

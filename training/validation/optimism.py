@@ -91,7 +91,11 @@ def make_subsample_jobs(
 
 
 def correct_optimism(
-    patients: Patients, model: ResponseModel, refits: Sequence[Refit | str], seed: int
+    patients: Patients,
+    model: ResponseModel,
+    refits: Sequence[Refit | str],
+    seed: int,
+    candidate: str = "the version's candidate",
 ) -> dict[str, Design]:
     """Correct the version's figures on its own patients for having learned from them.
 
@@ -104,6 +108,8 @@ def correct_optimism(
     refits : sequence of Refit or str
         From `make_subsample_jobs`.
     seed : int
+    candidate : str
+        Whose choice it was, as `how` is to say it.
 
     Returns
     -------
@@ -130,7 +136,7 @@ def correct_optimism(
     known = patients.known
     groups = None if patients.groups is None else patients.groups[known]
     weights = draw_weights(len(known), groups, seed, _SAMPLES)
-    how = _tell(patients, len(done), len(refits))
+    how = _tell(patients, len(done), len(refits), candidate)
     return {
         name: Design(
             key=_KEY,
@@ -245,11 +251,11 @@ def _without_information(apparent: Predicted, seed: int, metrics: Mapping[str, M
     }
 
 
-def _tell(patients: Patients, done: int, planned: int) -> str:
+def _tell(patients: Patients, done: int, planned: int, candidate: str) -> str:
     drawn = "patients" if patients.groups is None else f"groups ({patients.cohort_file.group})"
     count = f"{done}" if done == planned else f"{done} (of {planned} drawn)"
     return (
-        f"the version's candidate, tuned and calibrated anew on {count} samples of 63.2 % of the {drawn}; "
+        f"{candidate}, tuned and calibrated anew on {count} samples of 63.2 % of the {drawn}; "
         "discrimination and accuracy: apparent figures corrected by those of patients outside the samples "
         "(0.632+); calibration and net benefit: of patients outside the samples alone"
     )

@@ -197,8 +197,9 @@ class Instability:
     ----------
     refits : int
     mean_absolute_difference : Estimate
-        From the version's own prediction, in probability; the mean over patients and refits, with the
-        central 95 % of the refits.
+        From the version's own prediction, in probability; the mean over patients and refits. Its ends are the
+        central 95 % of single refits, a spread, not an interval of the mean. Candidate, hyperparameters and
+        penalties are the version's, so that all of this is understated.
     by_prediction : Curve
         `at`: the version's own probability, in tenths of patients; `value`: mean prediction of the refits;
         `low`, `high`: ends of their central 95 %.

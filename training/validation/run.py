@@ -17,6 +17,7 @@ from training.fit import data_digest
 from training.net_benefit import THRESHOLDS
 from training.patients import Patients, make_outer_splits
 from training.validation.bootstrap_optimism import correct_by_bootstrap
+from training.validation.candidates import choose_apart, tell_own
 from training.validation.champion import make_champion_jobs, subtract_champion
 from training.validation.checks import make_reproduction_jobs, run_checks
 from training.validation.designs import make_design_jobs, measure_design
@@ -27,7 +28,12 @@ from training.validation.external import (
     validate_externally,
 )
 from training.validation.first_design import FirstDesign, measure_first
-from training.validation.held_out import hold_out_folds, hold_out_groups, hold_out_periods
+from training.validation.held_out import (
+    hold_out_folds,
+    hold_out_groups,
+    hold_out_periods,
+    tell_candidate,
+)
 from training.validation.instability import make_bootstrap_jobs, predict_everybody, summarise_instability
 from training.validation.landmarks import make_landmark_jobs, measure_landmark, predict_landmarks
 from training.validation.learning import make_learning_jobs
@@ -45,6 +51,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.cohort import Cohort
+    from training.folds import Split
     from training.progress import Progress
     from training.validation.champion import Answers
     from training.validation.held_out import HeldOut
@@ -94,8 +101,8 @@ def validate_version(
     """Validate a registered version on a cohort.
 
     On the data that it was fitted on, the procedure that made it is validated: first by nested
-    cross-validation with everything learned anew, the search over candidates too, then by leaving out groups
-    and periods and by samples without replacement, which tell its optimism, with the version's own
+    cross-validation with everything learned anew, the search over candidates too, then by leaving out groups,
+    with candidates chosen without them, then by leaving out periods and by subsamples, with the version's own
     candidate. On other data the version itself is validated, as it is and recalibrated.
 
     Parameters
@@ -160,17 +167,19 @@ def _validate_procedure(task: _Task, pool: Pool) -> _Found:
     model, fixed = version.model.baseline, version.candidate_fixed
     candidates = candidates_of(model)
     nested, chosen = _hold_out_nested(task)
-    possible = (hold_out_groups(task.cohort, patients), hold_out_periods(task.cohort, patients))
-    others = {held.key: held for held in possible if held is not None}
+    winners = () if chosen is None or isinstance(chosen, str) else chosen[: len(nested.splits[0])]
+    others = _hold_out_others(task, nested.splits[0], winners)
     fits: dict[str, Work[Any]] = {
         "reproduced": make_reproduction_jobs(version.model, task.cohort, version.seed, fixed),
         nested.key: make_design_jobs(patients, nested, seed, chosen),
-        **{key: make_design_jobs(patients, held, seed, candidates) for key, held in others.items()},
+        **{key: make_design_jobs(patients, held, seed, used) for key, (held, used) in others.items()},
         "learning": make_learning_jobs(patients, candidates, seed),
         "bootstrap": make_bootstrap_jobs(patients, model, seed),
         "subsamples": make_subsample_jobs(patients, candidates, seed),
     }
-    later = make_landmark_jobs(task.cohort, version.model, nested, seed)
+    later, at_landmarks = make_landmark_jobs(
+        task.cohort, version.model, nested, seed, fixed=fixed, winners=winners
+    )
     fits |= {f"landmark {name}": work for name, work in later.items()}
     if task.champion is not None:
         fits["champion"] = make_champion_jobs(task.cohort, task.champion.model, nested.splits[:1], seed)
@@ -178,13 +187,14 @@ def _validate_procedure(task: _Task, pool: Pool) -> _Found:
     done = pool.do(fits, later=rest)
     if isinstance(done[nested.key], str):
         raise TrainingDataError(done[nested.key])
-    designs: dict[str, HeldOut] = {nested.key: nested} | others
+    designs: dict[str, HeldOut] = {nested.key: nested} | {key: held for key, (held, _) in others.items()}
     measures = {key: _one(measure_design, held, patients, done[key], seed) for key, held in designs.items()}
-    measures["optimism"] = _one(correct_optimism, patients, model, done["subsamples"], seed)
+    own = tell_own(fixed)
+    measures["optimism"] = _one(correct_optimism, patients, model, done["subsamples"], seed, own)
     measures["bootstrap_optimism"] = _one(correct_by_bootstrap, patients, model, done["bootstrap"], seed)
     predicted = {name: done[f"landmark {name}"] for name in later}
     works = _make_remaining_jobs(task, done[nested.key], done.get("champion")) | _make_landmark_measurements(
-        task, predicted, nested
+        task, predicted, at_landmarks
     )
     measured = pool.do(works | measures)
     return _Found(
@@ -298,6 +308,21 @@ def _hold_out_nested(task: _Task) -> tuple[HeldOut, str | Sequence[Mapping[str, 
         return replace(held, how=how), version.winners
     once = hold_out_folds(task.patients, task.seed, 1)
     return replace(once, how=f"{once.how}, the search over all candidates too"), None
+
+
+def _hold_out_others(
+    task: _Task, folds: Sequence[Split], winners: Sequence[Mapping[str, str]]
+) -> dict[str, tuple[HeldOut, Mapping[str, str] | Sequence[Mapping[str, str]]]]:
+    """Give the groups and periods that are held out, and the candidates of each fit."""
+    own, fixed = candidates_of(task.version.model.baseline), task.version.candidate_fixed
+    found: dict[str, tuple[HeldOut, Mapping[str, str] | Sequence[Mapping[str, str]]]] = {}
+    if (groups := hold_out_groups(task.cohort, task.patients, folds)) is not None:
+        used, words = choose_apart(groups, own, fixed, folds, winners)
+        found[groups.key] = tell_candidate(groups, words), used
+    if (periods := hold_out_periods(task.cohort, task.patients)) is not None:
+        # A period is part of every fold: nothing was chosen without it.
+        found[periods.key] = tell_candidate(periods, tell_own(fixed)), own
+    return found
 
 
 def _one(function: Any, *arguments: Any) -> Work[Any]:

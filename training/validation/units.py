@@ -15,6 +15,7 @@ from scipy.special import expit, logit
 from scipy.stats import rankdata
 
 from training.bootstrap import Estimate
+from training.calibration import is_separated
 from training.logistic import clipped_logit, fit_logistic
 from training.metrics import Predicted
 from training.validation.random_effects import FEWEST_UNITS, pool
@@ -151,9 +152,9 @@ def _intercept(data: Predicted) -> Figure:
 
 
 def _slope(data: Predicted) -> Figure:
-    """Calibration slope; error by Wald; not defined where the model says the same of all."""
+    """Calibration slope; error by Wald; not defined where the model says the same of all or separates all."""
     line = clipped_logit(data.p)
-    if np.ptp(line) < 1e-6:
+    if np.ptp(line) < 1e-6 or is_separated(line, data.y, np.zeros(len(line), dtype=np.intp)):
         return Figure(float("nan"), float("nan"))
     columns = np.column_stack([np.ones_like(line), line])
     beta = fit_logistic(columns, data.y, np.ones((1, len(line))))[0]

@@ -139,7 +139,11 @@ def make_outcome(candidate: str, prevalence: float, *, same_data: bool) -> Outco
             50, near(0.031, 0.004), band(np.linspace(0.15, 0.8, 10), np.linspace(0.17, 0.77, 10), 0.06)
         ),
         tuple(
-            LearningPoint(n, {"log_loss": near(0.62 + 20 / n, 0.02), "auroc": near(0.68 - 15 / n, 0.03)})
+            LearningPoint(
+                n,
+                {"log_loss": near(0.62 + 20 / n, 0.02), "auroc": near(0.68 - 15 / n, 0.03)},
+                {"log_loss": near(-20 / n, 0.011), "auroc": near(15 / n, 0.012)} if n > 100 else {},
+            )
             for n in (100, 200, 400, 600, 784)
         ),
         Comparison(784, 353, {"log_loss": near(-0.004, 0.006)}) if same_data else None,

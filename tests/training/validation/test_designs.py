@@ -15,7 +15,7 @@ from tests.models.small import small_cohort
 from tests.training.validation.cohorts import simulated
 from tests.training.validation.work import do_work
 from training.cross_validation import fit_fold
-from training.patients import Patients
+from training.patients import Patients, make_outer_splits
 from training.validation.designs import make_design_jobs, measure_design
 from training.validation.held_out import HeldOut, hold_out_folds, hold_out_groups, hold_out_periods
 from training.validation.results import Design
@@ -42,7 +42,7 @@ def grouped(cohort: Cohort, groups: NDArray[np.intp]) -> Cohort:
 def test_each_group_is_predicted_from_all_others_and_from_none_of_its_own() -> None:
     cohort = small_cohort()
     people = Patients.from_cohort(cohort)
-    held = hold_out_groups(cohort, people)
+    held = hold_out_groups(cohort, people, make_outer_splits(people, 3))
     assert held is not None
     assert people.groups is not None
     (splits,) = held.splits
@@ -57,13 +57,15 @@ def test_each_group_is_predicted_from_all_others_and_from_none_of_its_own() -> N
 def test_many_groups_are_held_out_in_batches_of_whole_groups() -> None:
     cohort = grouped(small_cohort(), np.arange(400, dtype=np.intp) // 4)
     people = Patients.from_cohort(cohort)
-    held = hold_out_groups(cohort, people)
+    held = hold_out_groups(cohort, people, make_outer_splits(people, 3))
     assert held is not None
     assert people.groups is not None
     assert len(held.splits[0]) == 20
     assert "in 20 batches" in held.how
     for train, test in held.splits[0]:
         assert set(people.groups[train]).isdisjoint(people.groups[test])
+        # Within one outer fold, so that what was chosen there was chosen without any of them.
+        assert sum(np.isin(test, fold).all() for _, fold in make_outer_splits(people, 3)) == 1
     found = carry_out(held, people)["response"]
     # Four patients say nothing by themselves: no such unit is shown, all are in the figures.
     assert found.units == ()
@@ -75,7 +77,7 @@ def test_many_groups_are_held_out_in_batches_of_whole_groups() -> None:
 def test_two_groups_cannot_be_held_out_and_the_design_says_why() -> None:
     cohort = grouped(small_cohort(), (np.arange(400) % 2).astype(np.intp))
     people = Patients.from_cohort(cohort)
-    found = carry_out(hold_out_groups(cohort, people), people)
+    found = carry_out(hold_out_groups(cohort, people, make_outer_splits(people, 3)), people)
     assert not found["response"].metrics
     assert found["response"].how.startswith("Not possible: cannot cross-validate")
 
@@ -113,7 +115,7 @@ def test_a_fold_that_cannot_be_learned_from_is_not_left_out_of_a_whole() -> None
 def test_without_groups_or_dates_there_is_no_such_design() -> None:
     cohort = replace(small_cohort(), groups=None, dates=None)
     people = Patients.from_cohort(cohort)
-    assert hold_out_groups(cohort, people) is None
+    assert hold_out_groups(cohort, people, ()) is None
     assert hold_out_periods(cohort, people) is None
 
 
@@ -223,7 +225,9 @@ def test_site_spread_of_a_simulated_cohort_is_found() -> None:
     # 2,000 patients at 12 sites whose effects on the logit are drawn with an SD of 0.45.
     cohort = simulated(2000, 3)
     people = Patients.from_cohort(cohort)
-    found = carry_out(hold_out_groups(cohort, people), people, "prevalence")["response"]
+    found = carry_out(hold_out_groups(cohort, people, make_outer_splits(people, 3)), people, "prevalence")[
+        "response"
+    ]
     assert len(found.units) == 12
     assert sum(unit.patients for unit in found.units) == found.patients
     tau = found.between["calibration_intercept"]

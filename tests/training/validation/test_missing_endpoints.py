@@ -1,5 +1,6 @@
 """Missing endpoints: weights that undo what baseline explains, and bounds that nothing exceeds."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -12,6 +13,7 @@ from features.cohort import Cohort, make_cohort
 from tests.models.small import FILE, make_trial, small_cohort
 from training.bootstrap import draw_weights, estimate_metrics, repeats_of
 from training.metrics import METRICS
+from training.validation.group_intercepts import group_intercepts
 from training.validation.missing_endpoints import find_bounds, observation_weights, weigh_missing
 
 
@@ -67,6 +69,73 @@ def test_weights_bring_calibration_back_to_that_of_all_patients(seed: int) -> No
         # Weights cost precision: that is what the effective number says.
         assert after.high - after.low > before.high - before.low
     assert 0.4 * known.sum() < found.effective < 0.95 * known.sum()
+
+
+def at_sites(
+    sites: int, seed: int, spread: float
+) -> tuple[Cohort, NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+    """Sites that differ in follow-up and, the other way round, in response: who was seen, y, predictions."""
+    trial = make_trial(2000, seed, gaps=False)
+    rng = np.random.default_rng([seed, 1])
+    site, effect = rng.integers(sites, size=2000), rng.normal(size=sites)
+    y = (rng.random(2000) < expit(logit(trial.truth) + 0.8 * spread * effect[site])).astype(float)
+    known = rng.random(2000) < expit(0.8 - 1.2 * spread * effect[site])
+    names = tuple(f"site {i}" for i in range(sites))
+    return replace(make_cohort(FILE, trial.table), groups=site, group_names=names), known, y, trial.truth
+
+
+def observed_over_expected(
+    y: NDArray[np.float64], p: NDArray[np.float64], weights: NDArray[np.float64] | float = 1.0
+) -> float:
+    return float((weights * y).sum() / (weights * p).sum())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_weights_undo_what_sites_do_to_follow_up(seed: int) -> None:
+    cohort, known, y, p = at_sites(6, seed, 1.0)
+    truth = observed_over_expected(y, p)
+    complete = observed_over_expected(y[known], p[known])
+    weights = observation_weights(cohort, known)[known]
+    weighted = observed_over_expected(y[known], p[known], weights)
+    blind = observation_weights(replace(cohort, groups=None), known)[known]
+    without = observed_over_expected(y[known], p[known], blind)
+    assert abs(complete - truth) > 0.025
+    assert without == pytest.approx(complete, abs=0.01)  # baseline says nothing of the site
+    assert abs(weighted - truth) < 0.3 * abs(complete - truth)
+
+
+@pytest.mark.parametrize("sites", [6, 300, 900])
+def test_sites_without_influence_add_no_noise_however_many_they_are(sites: int) -> None:
+    cohort, known, y, p = at_sites(sites, 1, 0.0)
+    weights = observation_weights(cohort, known)[known]
+    assert weights.sum() ** 2 / (weights**2).sum() > 0.99 * known.sum()
+    complete = observed_over_expected(y[known], p[known])
+    assert observed_over_expected(y[known], p[known], weights) == pytest.approx(complete, abs=0.005)
+
+
+def test_many_small_sites_are_drawn_together_and_still_help() -> None:
+    cohort, known, y, p = at_sites(300, 4, 1.0)
+    weights = observation_weights(cohort, known)[known]
+    truth, complete = observed_over_expected(y, p), observed_over_expected(y[known], p[known])
+    assert complete < observed_over_expected(y[known], p[known], weights) < truth
+    assert weights.sum() ** 2 / (weights**2).sum() > 0.9 * known.sum()
+
+
+def test_an_intercept_is_shrunk_by_how_little_is_known_of_its_group() -> None:
+    rng = np.random.default_rng(7)
+    truth = rng.normal(0, 0.8, 40)
+    size = np.repeat([200, 5], 20)
+    group = np.repeat(np.arange(40), size)
+    line = rng.normal(0, 0.5, len(group))
+    y = (rng.random(len(group)) < expit(line + truth[group])).astype(float)
+    found = group_intercepts(y, line, group, 41)
+    assert found[40] == 0  # nobody is known of it
+    assert np.abs(found - np.append(truth, 0))[:20].max() < 0.6
+    assert found[20:40].std() < 0.8 * truth[20:].std()
+    # A site where everybody, or nobody, was seen has a finite intercept.
+    assert np.isfinite(
+        group_intercepts(np.repeat([1.0, 0.0], 50), np.zeros(100), np.repeat([0, 1], 50), 2)
+    ).all()
 
 
 def test_the_complete_case_stands_for_itself_where_patients_are_missing_by_chance() -> None:

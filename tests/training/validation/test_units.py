@@ -87,3 +87,11 @@ def test_spread_of_units_is_that_of_their_shifts() -> None:
         < 0.8
         < summary.new_unit["calibration_intercept"].high
     )
+
+
+def test_a_unit_whose_classes_do_not_overlap_has_no_slope_and_is_left_out_of_its_summary() -> None:
+    apart = predicted(Y, np.where(Y == 1, 0.6 + P / 3, 0.2 + P / 4))
+    assert np.isnan(measure_unit("a", apart).metrics["calibration_slope"].value)
+    others = [draw(80, seed) for seed in range(3)]
+    with_, without = summarise_units([*others, apart]), summarise_units(others)
+    assert with_.mean["calibration_slope"] == without.mean["calibration_slope"]
