@@ -263,8 +263,9 @@ def _show_learning(outcome: str, points: Sequence[Plain]) -> list[Figure]:
             Figure(
                 draw_learning(f"learning-{outcome}-{metric}", points, metric),
                 f"{shown_name(metric)} in patients not learned from: a curve that still moves at its right "
-                f"end says that more patients would help.{_say_last_gain(points[-1], metric)} The candidate is "
-                "this version's (chosen on all patients, unless the fit was told it), tuned and calibrated anew.",
+                f"end says that more patients would help.{_say_last_gain(points[-1], metric)} The candidate "
+                "is this version's (chosen on all patients, unless the fit was told it), tuned and "
+                "calibrated anew.",
                 Table(
                     f"Learning curve, {outcome}: {shown_name(metric)}",
                     [
