@@ -93,6 +93,8 @@ class LearnedFrom:
     @classmethod
     def unpack(cls, text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Make the same of what `pack` gave."""
+        if not (0 <= text["alike"] <= 1 and text["places"] > 0 and text["places"] % _PLACES == 0):
+            raise ValueError("whom the model learned from is not said in shares and places")
         return cls(np.unpackbits(arrays["taken"], count=text["places"]).astype(np.bool_), text["alike"])
 
 

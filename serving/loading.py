@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -110,11 +111,31 @@ def warm_up(served: Served) -> None:
     Parameters
     ----------
     served : Served
+
+    Raises
+    ------
+    ArtefactError
+        If an answer is not a number: as JSON it would be null, which nobody could tell from "not asked".
     """
+    import numpy as np
+
     from features.encoding import column_names
+    from features.errors import ArtefactError
 
     for scorer in (served.scorer, *served.later.values()):
-        scorer.answer([0.0] * len(column_names(scorer.cohort_file)))
+        columns, predictors = (
+            len(column_names(scorer.cohort_file)),
+            len(scorer.cohort_file.baseline_predictors),
+        )
+        for row in ([0.0] * columns, [math.nan] * predictors + [0.0] * (columns - predictors)):
+            with np.errstate(all="ignore"):  # what goes wrong on the way is found in the answer
+                answer = scorer.answer(row)
+            told = [*astuple(answer.response), *astuple(answer.remission)]
+            if not all(map(math.isfinite, told)):
+                raise ArtefactError(
+                    f"version {served.version} of {served.name} gives answers that are not numbers "
+                    f"({scorer.landmark}); fit it again"
+                )
 
 
 def import_ahead() -> None:

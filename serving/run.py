@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from features.errors import UserError
 from models.registry import locate
-from serving.loading import import_ahead, load_served, prepare_process
+from serving.loading import import_ahead, load_served, prepare_process, warm_up
 from serving.runtime_folder import RuntimeFolder
 from serving.watching import Watcher
 
@@ -58,6 +58,7 @@ def run_service(settings: Settings) -> None:
         with _found(settings, runtime) as located:
             # With several workers too: what may not be served or cannot be loaded fails here, with a message.
             served = load_served(located, settings.trusted_keys)
+            warm_up(served)
             runtime.keep(located)
             _check_health_record(settings, served)
             _prepare_records(settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -26,7 +27,7 @@ from training.validation.schema_check import check_schema
 from training.validation.seen import see_as
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from features.cohort import Cohort
     from features.cohort_file import CohortFile
@@ -35,13 +36,41 @@ if TYPE_CHECKING:
     from models.response_model import ResponseModel
     from models.scorer import Answer
 
-__all__ = ["Check", "decode_rows", "plan_reproduction", "run_checks"]
+__all__ = ["Check", "check_finite", "decode_rows", "plan_reproduction", "run_checks"]
 
 Check = tuple[bool, str]
 """Whether it is so, and a sentence of evidence."""
 
 _CLOSE: Final = 1e-6
 _ROWS: Final = 100
+
+
+def check_finite(model: CareModel, cohort: Cohort) -> None:
+    """Refuse a version that gives a patient of the cohort an answer that is not a number.
+
+    Nothing can be measured of it, and where it is served nobody is told anything.
+
+    Parameters
+    ----------
+    model : CareModel
+    cohort : Cohort
+
+    Raises
+    ------
+    ArtefactError
+        Naming the landmark and outcome, and how many patients are concerned.
+    """
+    for landmark, own in model.landmarks.items():
+        known = cohort.at(landmark) if landmark in cohort.file.landmarks else cohort
+        inputs = own.inputs(see_as(known, own.cohort_file).rows)
+        for name, outcome in own.outcomes.items():
+            with np.errstate(all="ignore"):  # what overflows on the way is found in the answer
+                answers = outcome.predict(inputs)
+            if odd := int((~np.isfinite(answers)).any(axis=0).sum()):
+                raise ArtefactError(
+                    f"the version's answers are not numbers: {name} at {landmark}, {odd} of "
+                    f"{answers.shape[1]} patients (a probability or an end of its interval); fit it again"
+                )
 
 
 def run_checks(
@@ -135,15 +164,23 @@ def _compare_fits(model: CareModel, cohort: Cohort, refits: Mapping[str, Respons
                     f"the version has {outcome.choice.candidate}"
                 )
             answers = outcome.predict(own.inputs(rows)), other.predict(again.inputs(rows))
-            bounds = outcome.choice.bounds, other.choice.bounds
-            apart = max(
-                apart,
-                float(np.abs(answers[0] - answers[1]).max()),
-                abs(bounds[0].response_from - bounds[1].response_from),
-                abs(bounds[0].non_response_to - bounds[1].non_response_to),
-            )
+            bounds = [
+                (b.response_from, b.non_response_to) for b in (outcome.choice.bounds, other.choice.bounds)
+            ]
+            apart = max(apart, _gap(*answers), _gap(*bounds))
     told = f"{len(refits)} landmark(s), {len(cohort.rows)} patients: answers differ by {apart:.1e} at most"
     return apart <= _CLOSE, told
+
+
+def _gap(one: ArrayLike, other: ArrayLike) -> float:
+    """By how much answers differ at most; one that is not finite is infinitely far from any, itself included.
+
+    A NaN compares as neither larger nor smaller, and would else hide every difference beside it.
+    """
+    first, second = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        return math.inf
+    return float(np.abs(first - second).max(initial=0.0))
 
 
 def _check_digest(located: Located) -> Check:
@@ -187,7 +224,7 @@ def _distance(served: Sequence[Answer], table: pd.DataFrame) -> float:
     for name in OUTCOMES:
         for part in ("probability", "low", "high"):
             one = np.array([getattr(getattr(answer, name), part) for answer in served])
-            apart = max(apart, float(np.abs(one - table[f"{name}_{part}"].to_numpy(np.float64)).max()))
+            apart = max(apart, _gap(one, table[f"{name}_{part}"].to_numpy(np.float64)))
     return apart
 
 

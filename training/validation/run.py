@@ -16,7 +16,7 @@ from training.diagnostics.run import diagnose
 from training.fit import data_digest
 from training.patients import Patients, make_outer_splits
 from training.validation.champion import plan_champion, subtract_champion
-from training.validation.checks import plan_reproduction, run_checks
+from training.validation.checks import check_finite, plan_reproduction, run_checks
 from training.validation.designs import measure_design, plan_design
 from training.validation.external import (
     check_same_inputs,
@@ -127,6 +127,7 @@ def validate_version(
     same = is_same_data(version, cohort)
     if not same:
         check_strangers(version.model, cohort)
+    check_finite(version.model, cohort)
     patients = Patients.from_cohort(cohort) if same else take_externally(cohort)
     seed = version.seed if seed is None else seed
     known = patients.known

@@ -138,6 +138,34 @@ def sharpen(model: ResponseModel) -> ResponseModel:
     return replace(model, outcomes={name: bold(outcome) for name, outcome in model.outcomes.items()})
 
 
+@pytest.mark.parametrize("data", ["fresh.csv", "own.csv"])
+def test_a_version_that_answers_no_number_is_refused_by_validate(
+    place: Place, tmp_path: Path, data: str
+) -> None:
+    good = load_located(locate(place.uri))
+    nothing = replace(good, landmarks={name: blur(model, np.nan) for name, model in good.landmarks.items()})
+    (tmp_path / "nan").mkdir()
+    result = validate(place, f"models:/{NAME}/{register(nothing, place.version, tmp_path / 'nan')}", data)
+    assert (result.code, "validating" in result.out) == (2, False)
+    assert "holds numbers that are not finite" in result.err
+    # Every number is finite, and intervals of an inverted model are not.
+    inverted = replace(good, landmarks={name: blur(model, -1e3) for name, model in good.landmarks.items()})
+    (tmp_path / "hidden").mkdir()
+    result = validate(place, f"models:/{NAME}/{register(inverted, place.version, tmp_path / 'hidden')}", data)
+    assert (result.code, "validating" in result.out) == (2, False)
+    assert "the version's answers are not numbers: response at baseline" in result.err
+
+
+def blur(model: ResponseModel, variance: float) -> ResponseModel:
+    """Rank the wrong way round, with intervals from this variance."""
+    outcome = model.outcomes["response"]
+    line, covariance = outcome.choice.recalibration, outcome.uncertainty.covariance
+    spread = np.broadcast_to(variance * np.eye(covariance.shape[-1]), covariance.shape)
+    choice = replace(outcome.choice, recalibration=Recalibration(line.intercept, -line.slope))
+    changed = replace(outcome, choice=choice, uncertainty=replace(outcome.uncertainty, covariance=spread))
+    return replace(model, outcomes={**model.outcomes, "response": changed})
+
+
 @pytest.mark.usefixtures("nobody")
 def test_a_version_worse_than_the_champion_is_stopped(place: Place, client: MlflowClient) -> None:
     rng, table = np.random.default_rng(0), make_table(1)
