@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -19,9 +18,9 @@ from models.registry import load_located
 from models.response_model import OUTCOMES
 from models.scorer import Scorer
 from training.cross_validation import fit_model
-from training.logged_model import LoggedModel
 from training.patients import Patients
 from training.scoring import score_frame
+from training.validation.logged import load_logged
 from training.validation.refits import Work, candidates_of
 from training.validation.schema_check import check_schema
 from training.validation.seen import see_as
@@ -202,8 +201,10 @@ def _check_answers(located: Located, model: CareModel, cohort: Cohort) -> Check:
         told = [score_frame(own, check_table(own.cohort_file, frame, "score"))]
         if landmark == BASELINE:
             try:
-                told.append(_load_logged(located, own).predict(frame))
-            except Exception as exc:
+                told.append(load_logged(located, own).predict(frame))
+            except ArtefactError as exc:
+                return False, f"the logged model does not answer: {exc}"
+            except Exception as exc:  # whatever MLflow raises; its texts may hold values of patients
                 return False, f"the logged model does not answer ({type(exc).__name__})"
         scorer = Scorer(own, landmark)
         served = [scorer.answer(row, drivers=False) for row in encoded.tolist()]
@@ -267,20 +268,3 @@ def decode_rows(file: CohortFile, rows: NDArray[np.float64]) -> pd.DataFrame:
         else:
             table[name] = column
     return pd.DataFrame(table)
-
-
-class _Predicts(Protocol):
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Predict a table of patients."""
-
-
-def _load_logged(located: Located, model: ResponseModel) -> _Predicts:
-    """Load what MLflow logged; a model in a folder of its own was not logged, and is wrapped alike."""
-    if located.version == "local":
-        return LoggedModel(model)
-    import mlflow
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow's notes on its own internals
-        loaded: _Predicts = mlflow.pyfunc.load_model(str(located.folder.parents[1]))
-    return loaded

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+from features.errors import ArtefactError
 from models.calibration import Recalibration
 from models.keys import make_key
 from models.record import changed_files, sign
@@ -38,6 +39,7 @@ from tests.training.gates.place import (
     verdicts,
     with_response,
 )
+from training.validation.logged import load_logged
 
 pytestmark = pytest.mark.slow
 
@@ -266,6 +268,60 @@ def test_a_version_with_one_byte_changed_is_stopped_by_validate_and_promote(
     for result in (validate(place, uri, "fresh.csv"), call("promote", "--model", uri)):
         assert result.code == 2
         assert "was changed after it was saved: arrays.npz" in result.err
+
+
+EVIL = """
+import pathlib
+pathlib.Path({seen!r}).write_text("it ran")
+from training.logged_model import _load_pyfunc
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "loader_module: training.logged_model",
+            "loader_module: evil_loader",
+            "written by a fit: loader_module",
+        ),
+        ("code: null", "code: code", "written by a fit: code"),
+        ("code: null", "code: null\n    predict_fn: run", "written by a fit: predict_fn"),
+        ("flavors:", "flavors:\n  evil_loader: {}", "written by a fit: evil_loader"),
+        ("", "", "beside the logged model lies what no fit has written: code"),
+    ],
+)
+def test_no_code_from_the_store_runs_where_the_key_is(
+    place: Place, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    seen = tmp_path / "seen"
+
+    def plant(logged: Path) -> None:
+        meta = logged / "MLmodel"
+        text = meta.read_text(encoding="utf-8")
+        assert old in text
+        if "loader_module" in new:  # as an attacker would, who needs both
+            text = text.replace("code: null", "code: code")
+        meta.write_text(text.replace(old, new), encoding="utf-8")
+        (logged / "code").mkdir()
+        (logged / "code" / "evil_loader.py").write_text(EVIL.format(seen=str(seen)), encoding="utf-8")
+
+    version = register(load_located(locate(place.uri)), place.version, tmp_path, plant)
+    located = locate(f"models:/{NAME}/{version}")
+    with pytest.raises(ArtefactError, match=said if "loader" not in old else "code, loader_module"):
+        load_logged(located, load_located(located).baseline)
+    assert not seen.exists()
+    # It would have run: MLflow's own loader does as the file says.
+    if "loader_module" in new:
+        mlflow.pyfunc.load_model(str(located.folder.parents[1]))
+        assert seen.read_text(encoding="utf-8") == "it ran"
+
+
+def test_a_version_with_code_beside_it_is_stopped(place: Place, tmp_path: Path) -> None:
+    good = load_located(locate(place.uri))
+    version = register(good, place.version, tmp_path, lambda logged: (logged / "extra.py").touch())
+    assert validate(place, f"models:/{NAME}/{version}", "fresh.csv").code == 1
+    assert stopped_by(place) == {"logged_answers"}
 
 
 def passing(place: Place, version: str) -> dict[str, object]:
