@@ -6,7 +6,7 @@ import gc
 import math
 import os
 import sys
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from models.registry import Located
     from models.scorer import Scorer
 
-__all__ = ["Served", "import_ahead", "load_recorded", "load_served", "prepare_process", "warm_up"]
+__all__ = [
+    "Served",
+    "check_record",
+    "import_ahead",
+    "load_recorded",
+    "load_served",
+    "prepare_process",
+    "warm_up",
+]
 
 _SIGNATURES: Final = (
     "cryptography.hazmat.primitives.asymmetric.ed25519",
@@ -41,6 +49,8 @@ class Served:
         Of the baseline.
     later : mapping of str to Scorer
         Of the later landmarks, in the order of the course.
+    validated : str
+        When its validation record was signed; empty if nobody asked for one.
     """
 
     name: str
@@ -49,6 +59,7 @@ class Served:
     model: CareModel
     scorer: Scorer
     later: Mapping[str, Scorer]
+    validated: str = ""
 
 
 def load_served(located: Located, trusted: Path) -> Served:
@@ -71,12 +82,35 @@ def load_served(located: Located, trusted: Path) -> Served:
     ArtefactError
         If files are missing, changed or foreign.
     """
+    validated = check_record(located, trusted)
+    return replace(load_recorded(located), validated=validated)
+
+
+def check_record(located: Located, trusted: Path) -> str:
+    """Make sure that a trusted record vouches for a found model, whose files are not read.
+
+    Parameters
+    ----------
+    located : Located
+    trusted : Path
+        Folder of the public keys whose records are believed.
+
+    Returns
+    -------
+    str
+        When the record was signed, as it says.
+
+    Raises
+    ------
+    RecordError
+        As `load_served`; or if the keys cannot be read.
+    """
     from models.record import verify_record
 
-    verify_record(
+    values = verify_record(
         located.record, trusted=trusted, name=located.name, version=located.version, digest=located.digest
     )
-    return load_recorded(located)
+    return str(values.get("time", "unknown"))
 
 
 def load_recorded(located: Located) -> Served:
