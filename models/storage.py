@@ -182,7 +182,7 @@ def _read_files(folder: Path, digest: str | None) -> dict[str, bytes]:
     try:
         read = json.loads(manifest)
         stated, listed = read["format"], dict(read["files"])
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise ArtefactError(f"{folder / _MANIFEST} is not a manifest: {exc}") from exc
     if stated != FORMAT:
         raise ArtefactError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -153,7 +154,14 @@ def validate(
     """Validate a version, hold it against its gates and sign the record; exit code 1 if a gate stops it."""
     from training.gates.run import run_validate
 
-    if not run_validate(model, cohort, data, query, gates_path=gates, out=out):
+    try:
+        accepted = run_validate(model, cohort, data, query, gates_path=gates, out=out)
+    except UserError:
+        raise
+    except Exception as exc:  # 1, Python's own code, would say that a gate stops the version
+        traceback.print_exc()
+        raise typer.Exit(3) from exc
+    if not accepted:
         raise typer.Exit(1)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-__all__ = ["check_suffix", "finite", "write_table", "write_text"]
+__all__ = ["check_folder", "check_suffix", "finite", "write_table", "write_text"]
 
 _SUFFIXES = (".csv", ".parquet")
 
@@ -37,6 +37,30 @@ def check_suffix(path: Path) -> None:
         raise UserError(f"{path}: the name must end in {' or '.join(_SUFFIXES)}")
     if not path.absolute().parent.is_dir():
         raise UserError(f"{path}: the folder {path.absolute().parent} does not exist")
+
+
+def check_folder(path: Path, option: str) -> None:
+    """Refuse a folder that cannot be made or written to, before any work is done; nothing is made yet.
+
+    Parameters
+    ----------
+    path : Path
+    option : str
+        That named it, for the message.
+
+    Raises
+    ------
+    UserError
+        If it is a file, lies in one, or cannot be made or written to.
+    """
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{option} {path} is a file; name a folder")
+    there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as exc:
+        raise UserError(f"{option} {path} cannot be written to: {there}: {exc.strerror}") from exc
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

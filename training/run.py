@@ -28,7 +28,7 @@ from models.storage import FORMAT
 from training.diagnostics.implausible import find_implausible
 from training.diagnostics.printing import print_findings
 from training.diagnostics.run import check_findings, check_names, diagnose
-from training.files import check_suffix, finite, write_table, write_text
+from training.files import check_folder, check_suffix, finite, write_table, write_text
 from training.fit import Fit, data_digest, fit_cohort
 from training.printing import print_fit
 from training.safety_columns import check_with_answers, withhold
@@ -83,12 +83,12 @@ def run_fit(
     names = [*(c.name for c in CANDIDATES), AVERAGE]
     if candidate is not None and candidate not in names:
         raise UserError(f"--candidate {candidate} is not known; allowed: {', '.join(names)}")
-    if out is not None and out.exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file; name a folder")
     check_names(acknowledged)
     file = load_cohort_file(cohort_path)
     cohort = load_cohort(file, data, query)
     experiment = ready_store(file.name)
+    if out is not None:
+        check_folder(out, "--out")
     console = Console(width=None if sys.stdout.isatty() else 110)
     fitted = _fit_if_sound(cohort, seed, candidate, acknowledged, console)
     version, run_id = log_fit(fitted, experiment, fit_key(cohort, seed, candidate))
