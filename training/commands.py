@@ -171,7 +171,9 @@ def promote(model: ModelOption) -> None:
     from training.gates.promotion import run_promote
 
     done = run_promote(model)
-    typer.echo(f"version {done.version} of {done.name} is champion")
+    typer.echo(
+        f"version {done.version} of {done.name} is champion; its validation was signed {done.validated}"
+    )
     if done.back_from:
         typer.echo(f"a way back: the record of version {done.back_from} names it as the one it replaced")
 

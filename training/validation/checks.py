@@ -14,6 +14,7 @@ from features.cohort_file_model import BASELINE
 from features.encoding import column_names
 from features.errors import ArtefactError, TrainingDataError
 from features.schema import check_table
+from models.learned_from import LearnedFrom
 from models.registry import load_located
 from models.response_model import OUTCOMES
 from models.scorer import Scorer
@@ -111,7 +112,8 @@ def plan_reproduction(model: CareModel, cohort: Cohort, seed: int, fixed: str | 
 
     Without it, a version whose files were made or edited by hand could pass on the merit of its procedure.
     Response models of all landmarks are compared: probability and interval of every patient, and the bounds
-    of the verdict. Plans, durability and the futility rule are parts that only the digest guards.
+    of the verdict; and whom the version says that it has learned from. Plans, durability and the futility
+    rule are parts that only the digest guards.
 
     Parameters
     ----------
@@ -167,8 +169,18 @@ def _compare_fits(model: CareModel, cohort: Cohort, refits: Mapping[str, Respons
                 (b.response_from, b.non_response_to) for b in (outcome.choice.bounds, other.choice.bounds)
             ]
             apart = max(apart, _gap(*answers), _gap(*bounds))
+    if not _learned_from_these(model, cohort):
+        return False, "the version was not learned from whom it says, by which its patients are recognised"
     told = f"{len(refits)} landmark(s), {len(cohort.rows)} patients: answers differ by {apart:.1e} at most"
     return apart <= _CLOSE, told
+
+
+def _learned_from_these(model: CareModel, cohort: Cohort) -> bool:
+    known = ~np.isnan(cohort.response)
+    noted, stated = LearnedFrom.of(cohort.rows[known], cohort.baseline[known]), model.learned_from
+    if stated is None:
+        return False
+    return noted.alike == stated.alike and np.array_equal(noted.taken, stated.taken)
 
 
 def _gap(one: ArrayLike, other: ArrayLike) -> float:

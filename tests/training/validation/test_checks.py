@@ -105,6 +105,17 @@ def test_an_answer_that_is_no_number_is_refused_before_the_work(store: FittedSto
         check_finite(unsure(model, "day_1"), cohort)
 
 
+def test_a_version_that_does_not_say_whom_it_learned_from_is_not_reproduced(store: FittedStore) -> None:
+    model, cohort = load_located(locate(store.model)), fitted_cohort(store.folder)
+    noted = model.learned_from
+    assert noted is not None
+    moved = replace(noted, taken=np.roll(noted.taken, 1))
+    for edited_note in (None, moved, replace(noted, alike=1.0)):
+        version = replace(model, learned_from=edited_note)
+        is_so, told = do_work(plan_reproduction(version, cohort, 3, "ridge"))
+        assert (is_so, told.startswith("the version was not learned from whom it says")) == (False, True)
+
+
 def test_another_seed_or_candidate_is_not_the_version(store: FittedStore) -> None:
     model = load_located(locate(store.model))
     cohort = fitted_cohort(store.folder)
