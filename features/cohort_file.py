@@ -116,7 +116,7 @@ def parse_cohort_file(text: str, origin: str) -> CohortFile:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except (ValueError, RecursionError) as exc:  # of TOML; a number, or brackets, without end
         raise CohortFileError(origin, [f"is not TOML: {exc}"]) from exc
     problems: list[str] = []
     cohort_file = _read_file(Section(table, "", problems), text)

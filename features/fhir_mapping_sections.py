@@ -70,7 +70,7 @@ def parse_mapping(text: str, origin: str) -> FhirMapping:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except (ValueError, RecursionError) as exc:  # of TOML; a number, or brackets, without end
         raise CohortFileError(origin, [f"is not TOML: {exc}"]) from exc
     problems: list[str] = []
     top = Section(table, "", problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from difflib import get_close_matches
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Final, TypeGuard, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["Section", "name_nearest"]
 
 T = TypeVar("T")
+_LONGEST: Final = 1000
+"""Bits of a whole number that is still shown."""
 
 
 def name_nearest(word: str, known: Iterable[str], what: str) -> str:
@@ -191,7 +193,12 @@ class Section:
 
 def _is_number(value: object) -> TypeGuard[int | float]:
     # bool is a subclass of int in Python, but `true` is no number in a cohort file.
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _is_word(value: object) -> bool:
@@ -202,4 +209,6 @@ def _as_toml(value: object) -> str:
     """Show a value as its author wrote it."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > _LONGEST:
+        return "a number of hundreds of digits"
     return f"a table of {len(value)} keys" if isinstance(value, dict) else repr(value)

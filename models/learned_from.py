@@ -86,6 +86,26 @@ class LearnedFrom:
         by_place = float(self.taken.mean())
         return Recognised(len(different), hits, by_place + (1 - by_place) * self.alike)
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether so many places can be taken by as many patients as there are places for.
+
+        With places emptied, the patients of the fit would pass for strangers. That others are taken in their
+        stead this does not tell.
+
+        Notes
+        -----
+        Of m places, d different patients take m (1 - (1 - 1/m)^d) on average, with a standard deviation below
+        0.3 sqrt(n) at four places for each of n patients; five of these are allowed. Of the patients who are
+        like another, at least one and at most half are different.
+        """
+        places = len(self.taken)
+        patients = places / _PLACES
+        fewest, most = patients * (1 - self.alike), patients * (1 - self.alike / 2)
+        low, high = (places * (1 - (1 - 1 / places) ** different) for different in (fewest, most))
+        slack = 1 + 1.5 * patients**0.5
+        return bool(low - slack <= self.taken.sum() <= high + slack)
+
     def pack(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Give plain values and arrays, from which `unpack` makes the same."""
         return {"alike": self.alike, "places": len(self.taken)}, {"taken": np.packbits(self.taken)}
@@ -93,6 +113,8 @@ class LearnedFrom:
     @classmethod
     def unpack(cls, text: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Make the same of what `pack` gave."""
+        if not (0 <= text["alike"] <= 1 and text["places"] > 0 and text["places"] % _PLACES == 0):
+            raise ValueError("whom the model learned from is not said in shares and places")
         return cls(np.unpackbits(arrays["taken"], count=text["places"]).astype(np.bool_), text["alike"])
 
 

@@ -228,7 +228,7 @@ def read_record(folder: Path) -> SignedRecord | None:
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
         return SignedRecord(**{name: _text(stored[name]) for name in ("text", "signature", "key_id")})
-    except (ValueError, KeyError, TypeError) as exc:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
         raise RecordError(f"{path} is not a validation record ({type(exc).__name__})") from exc
 
 
@@ -257,7 +257,7 @@ def _read_signed(record: SignedRecord, trusted: Path, whose: str) -> dict[str, A
         ) from exc
     try:
         values = json.loads(record.text)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise RecordError(f"the validation record of {whose} is signed, but is no JSON") from exc
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise RecordError(

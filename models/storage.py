@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +31,8 @@ from models.record import RECORD_FILE
 from models.stopping import StoppingRule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from features.cohort_file import CohortFile
     from models.care_model import Part
 
@@ -41,9 +44,16 @@ _MANIFEST: Final = "manifest.json"
 _BESIDE: Final = {_MANIFEST, RECORD_FILE}
 """Files that are no part of the model itself."""
 
+_NOT_SEEN: Final = "-encoder/seen_"
+"""Percentiles of the predictors: a category has none, which is NaN."""
+_UNBOUNDED: Final = ("part-plans/groups/ranges", "part-plans/groups/threshold")
+"""A category has no range of values, and a cut that parts off missing values alone lies at infinity."""
+
 _UNREADABLE = (
     AttributeError,
     IndexError,
+    OverflowError,
+    RecursionError,
     KeyError,
     TypeError,
     ValueError,
@@ -120,6 +130,7 @@ def load_model(folder: Path, digest: str | None = None) -> CareModel:
         cohort_file = parse_cohort_file(files["cohort.toml"].decode(), "cohort.toml")
         with np.load(io.BytesIO(files["arrays.npz"]), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
+        _check_numbers(arrays, text["landmarks"])
         landmarks = {
             name: unpack_model(str(place), packed, _file_at(cohort_file, name), files, arrays)
             for place, name in enumerate(cohort_file.landmarks)
@@ -171,7 +182,7 @@ def _read_files(folder: Path, digest: str | None) -> dict[str, bytes]:
     try:
         read = json.loads(manifest)
         stated, listed = read["format"], dict(read["files"])
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise ArtefactError(f"{folder / _MANIFEST} is not a manifest: {exc}") from exc
     if stated != FORMAT:
         raise ArtefactError(
@@ -189,6 +200,32 @@ def _read_files(folder: Path, digest: str | None) -> dict[str, bytes]:
     if foreign:
         raise ArtefactError(f"the folder {folder} holds what is not part of its model: {foreign[0]}")
     return files
+
+
+def _check_numbers(arrays: Arrays, text: object) -> None:
+    """Refuse numbers that are not finite where none may be: whatever is worked out of them is none either."""
+    for name, array in arrays.items():
+        if array.dtype.kind != "f":
+            continue
+        odd = ~np.isfinite(array)
+        if name.endswith(_NOT_SEEN):
+            odd &= ~np.isnan(array)
+        elif name.endswith(_UNBOUNDED):
+            odd &= ~np.isinf(array)
+        if odd.any():
+            raise ValueError(f"{name} holds numbers that are not finite")
+    if not all(map(math.isfinite, _numbers(text))):
+        raise ValueError("model.json holds numbers that are not finite")
+
+
+def _numbers(value: object) -> Iterator[float]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from _numbers(part)
+    elif isinstance(value, int | float):
+        yield value
 
 
 def _file_at(cohort_file: CohortFile, landmark: str) -> CohortFile:

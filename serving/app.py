@@ -60,16 +60,20 @@ _NO_TELEMETRY: Final[TelemetryConfig] = {
 request; this service writes its logs and figures itself, without patients' values."""
 
 
-def create_app(settings: Settings, served: Served, source: Source | None = None) -> ASGIApp:
+def create_app(
+    settings: Settings, served: Served | None, source: Source | None = None, problem: str | None = None
+) -> ASGIApp:
     """Make the application.
 
     Parameters
     ----------
     settings : Settings
-    served : Served
-        What it begins with.
+    served : Served or None
+        What it begins with; None if that may not be served or cannot be loaded.
     source : Source, optional
         Where other versions come from; without it there are none.
+    problem : str, optional
+        Why it begins with nothing.
 
     Returns
     -------
@@ -79,7 +83,7 @@ def create_app(settings: Settings, served: Served, source: Source | None = None)
     log = make_logger(settings.log_level)
     recorder = make_recorder(settings, log)
     figures = Metrics()
-    versions = SwappingApp(served, partial(make_version_app, settings), source, log, recorder)
+    versions = SwappingApp(served, partial(make_version_app, settings), source, log, recorder, problem)
     folder = None if source is None else source.runtime.path
     access = make_access(versions, settings, folder, settings.left_open, metrics=figures)
     reachable = CdsCors(access, settings.allowed_origins)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,15 @@ if TYPE_CHECKING:
     from models.registry import Located
     from models.scorer import Scorer
 
-__all__ = ["Served", "import_ahead", "load_recorded", "load_served", "prepare_process", "warm_up"]
+__all__ = [
+    "Served",
+    "check_record",
+    "import_ahead",
+    "load_recorded",
+    "load_served",
+    "prepare_process",
+    "warm_up",
+]
 
 _SIGNATURES: Final = (
     "cryptography.hazmat.primitives.asymmetric.ed25519",
@@ -40,6 +49,8 @@ class Served:
         Of the baseline.
     later : mapping of str to Scorer
         Of the later landmarks, in the order of the course.
+    validated : str
+        When its validation record was signed; empty if nobody asked for one.
     """
 
     name: str
@@ -48,6 +59,7 @@ class Served:
     model: CareModel
     scorer: Scorer
     later: Mapping[str, Scorer]
+    validated: str = ""
 
 
 def load_served(located: Located, trusted: Path) -> Served:
@@ -70,12 +82,35 @@ def load_served(located: Located, trusted: Path) -> Served:
     ArtefactError
         If files are missing, changed or foreign.
     """
+    validated = check_record(located, trusted)
+    return replace(load_recorded(located), validated=validated)
+
+
+def check_record(located: Located, trusted: Path) -> str:
+    """Make sure that a trusted record vouches for a found model, whose files are not read.
+
+    Parameters
+    ----------
+    located : Located
+    trusted : Path
+        Folder of the public keys whose records are believed.
+
+    Returns
+    -------
+    str
+        When the record was signed, as it says.
+
+    Raises
+    ------
+    RecordError
+        As `load_served`; or if the keys cannot be read.
+    """
     from models.record import verify_record
 
-    verify_record(
+    values = verify_record(
         located.record, trusted=trusted, name=located.name, version=located.version, digest=located.digest
     )
-    return load_recorded(located)
+    return str(values.get("time", "unknown"))
 
 
 def load_recorded(located: Located) -> Served:
@@ -110,11 +145,31 @@ def warm_up(served: Served) -> None:
     Parameters
     ----------
     served : Served
+
+    Raises
+    ------
+    ArtefactError
+        If an answer is not a number: as JSON it would be null, which nobody could tell from "not asked".
     """
+    import numpy as np
+
     from features.encoding import column_names
+    from features.errors import ArtefactError
 
     for scorer in (served.scorer, *served.later.values()):
-        scorer.answer([0.0] * len(column_names(scorer.cohort_file)))
+        columns, predictors = (
+            len(column_names(scorer.cohort_file)),
+            len(scorer.cohort_file.baseline_predictors),
+        )
+        for row in ([0.0] * columns, [math.nan] * predictors + [0.0] * (columns - predictors)):
+            with np.errstate(all="ignore"):  # what goes wrong on the way is found in the answer
+                answer = scorer.answer(row)
+            told = [*astuple(answer.response), *astuple(answer.remission)]
+            if not all(map(math.isfinite, told)):
+                raise ArtefactError(
+                    f"version {served.version} of {served.name} gives answers that are not numbers "
+                    f"({scorer.landmark}); fit it again"
+                )
 
 
 def import_ahead() -> None:

@@ -19,7 +19,7 @@ __all__ = ["KEYS", "configure_library_logs", "make_logger", "make_request_log", 
 
 KEYS: Final = frozenset(
     {"timestamp", "level", "event", "id", "method", "route", "status", "ms"}
-    | {"error", "place", "reason", "model", "version", "digest", "host", "port", "workers"}
+    | {"error", "place", "reason", "model", "version", "digest", "validated", "host", "port", "workers"}
 )
 """All that a line may hold. None of them is ever taken from a request's body, headers or query."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from features.errors import UserError
 from models.registry import locate
-from serving.loading import import_ahead, load_served, prepare_process
+from serving.loading import import_ahead, load_served, prepare_process, warm_up
 from serving.runtime_folder import RuntimeFolder
 from serving.watching import Watcher
 
@@ -58,6 +58,7 @@ def run_service(settings: Settings) -> None:
         with _found(settings, runtime) as located:
             # With several workers too: what may not be served or cannot be loaded fails here, with a message.
             served = load_served(located, settings.trusted_keys)
+            warm_up(served)
             runtime.keep(located)
             _check_health_record(settings, served)
             _prepare_records(settings)
@@ -116,6 +117,7 @@ def _answer(
         model=served.name,
         version=served.version,
         digest=served.digest,
+        validated=served.validated,
         host=settings.host,
         port=listening.getsockname()[1],
         workers=settings.workers,
@@ -146,7 +148,9 @@ def _answer(
 def make_worker_app(settings: dict[str, Any], folder: str) -> ASGIApp:
     """Make the application in a worker process, from local files only.
 
-    It begins with the last good version; what the registry has named since is tried as any newer one is.
+    It begins with the last good version; what the registry has named since is tried as any newer one is. If
+    that may not be served or loaded any more, the worker says so to whoever asks: one that ended would be
+    started anew for ever.
 
     Parameters
     ----------
@@ -158,32 +162,39 @@ def make_worker_app(settings: dict[str, Any], folder: str) -> ASGIApp:
     Returns
     -------
     ASGIApp
-
-    Raises
-    ------
-    ArtefactError
-        If files of the last good version are no longer there.
     """
     prepare_process()
     import_ahead()
     from features.errors import ArtefactError
-    from serving.logs import configure_library_logs
+    from serving.logs import configure_library_logs, make_logger
     from serving.settings import Settings
 
     checked, runtime = Settings(**settings), RuntimeFolder(Path(folder))
     configure_library_logs(checked.log_level)
     located = runtime.good()
-    if located is None:
-        raise ArtefactError("the service's runtime folder is gone; start the service anew")
-    return _make_app(checked, runtime, load_served(located, checked.trusted_keys), located)
+    try:
+        if located is None:
+            raise ArtefactError("the service's runtime folder is gone; start the service anew")
+        served = load_served(located, checked.trusted_keys)
+        warm_up(served)
+    except UserError as exc:
+        make_logger(checked.log_level).error("withdrawn", reason=str(exc))
+        return _make_app(checked, runtime, None, located, str(exc))
+    return _make_app(checked, runtime, served, located)
 
 
-def _make_app(settings: Settings, runtime: RuntimeFolder, served: Served, located: Located) -> ASGIApp:
+def _make_app(
+    settings: Settings,
+    runtime: RuntimeFolder,
+    served: Served | None,
+    located: Located | None,
+    problem: str | None = None,
+) -> ASGIApp:
     from serving.app import create_app
     from serving.swapping import Source
 
     source = Source(runtime, located, settings.trusted_keys, settings.reload_seconds)
-    return create_app(settings, served, source)
+    return create_app(settings, served, source, problem)
 
 
 def _exit(*_: object) -> NoReturn:

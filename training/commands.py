@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -153,7 +154,14 @@ def validate(
     """Validate a version, hold it against its gates and sign the record; exit code 1 if a gate stops it."""
     from training.gates.run import run_validate
 
-    if not run_validate(model, cohort, data, query, gates_path=gates, out=out):
+    try:
+        accepted = run_validate(model, cohort, data, query, gates_path=gates, out=out)
+    except UserError:
+        raise
+    except Exception as exc:  # 1, Python's own code, would say that a gate stops the version
+        traceback.print_exc()
+        raise typer.Exit(3) from exc
+    if not accepted:
         raise typer.Exit(1)
 
 
@@ -163,7 +171,9 @@ def promote(model: ModelOption) -> None:
     from training.gates.promotion import run_promote
 
     done = run_promote(model)
-    typer.echo(f"version {done.version} of {done.name} is champion")
+    typer.echo(
+        f"version {done.version} of {done.name} is champion; its validation was signed {done.validated}"
+    )
     if done.back_from:
         typer.echo(f"a way back: the record of version {done.back_from} names it as the one it replaced")
 

@@ -22,20 +22,26 @@ _SUFFIXES = (".csv", ".parquet")
 
 
 def check_folder(out: Path) -> None:
-    """Refuse a file where results are to be put into a folder, before any work is done.
+    """Refuse a folder that cannot be made or written to, before any work is done; nothing is made yet.
 
     Parameters
     ----------
     out : Path
-        As given with `--out`; it may have to be made.
+        As given with `--out`.
 
     Raises
     ------
     UserError
-        If it is a file.
+        If it is a file, lies in one, or cannot be made or written to.
     """
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file; name a folder")
+    there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as exc:
+        raise UserError(f"--out {out} cannot be written to: {there}: {exc.strerror}") from exc
 
 
 def check_suffix(path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from features.schema import check_table
 from models.storage import load_model
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from models.response_model import ResponseModel
 
-__all__ = ["LoggedModel"]
+__all__ = ["LOADER", "LoggedModel"]
+
+LOADER: Final = "training.logged_model"
+"""This module, by which MLflow loads what was logged."""
 
 
 class LoggedModel:

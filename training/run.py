@@ -81,12 +81,12 @@ def run_fit(
     names = [*(c.name for c in CANDIDATES), AVERAGE]
     if candidate is not None and candidate not in names:
         raise UserError(f"--candidate {candidate} is not known; allowed: {', '.join(names)}")
-    if out is not None:
-        check_folder(out)
     check_names(acknowledged)
     file = load_cohort_file(cohort_path)
     cohort = load_cohort(file, data, query)
     experiment = ready_store(file.name)
+    if out is not None:
+        check_folder(out)
     console = Console(width=None if sys.stdout.isatty() else 110)
     fitted = _fit_if_sound(cohort, seed, candidate, acknowledged, console)
     version, run_id = log_fit(fitted, experiment, fit_key(cohort, seed, candidate))

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 from features.errors import RegistryError
 from models.registry import DIGEST_TAG, FOLDER, connect, tracking_uri
 from models.storage import save_model
+from training.code_version import code_version
 from training.durability.figure import durability_figure
 from training.figures import calibration_figure, candidates_figure, roc_figure
+from training.logged_model import LOADER
 from training.plans.figures import effects_figure, policy_figure
 from training.run_metrics import durability_metrics, landmark_metrics, plan_metrics, stopping_metrics
 from training.scoring import output_columns
@@ -107,7 +109,7 @@ def log_fit(fit: Fit, experiment_id: str, fit_key: str) -> tuple[str, str]:
         digest = save_model(model, folder)
         logged = mlflow.pyfunc.log_model(
             name="model",
-            loader_module="training.logged_model",
+            loader_module=LOADER,
             data_path=str(folder),
             signature=_signature(model.baseline),
             pip_requirements=[f"treatment-response=={importlib.metadata.version('treatment-response')}"],
@@ -150,6 +152,7 @@ def _log_results(fit: Fit) -> None:
     mlflow.set_tags(
         {"provenance": file.provenance, "cohort": file.name, "data_digest": summary["data_digest"]}
     )
+    mlflow.set_tag("code_version", code_version())
     mlflow.log_params({"seed": fit.seed, "candidate_fixed": fit.only or "none", "parameters": fit.parameters})
     mlflow.log_params({"acknowledged": ", ".join(fit.acknowledged) or "none"})
     mlflow.log_params(

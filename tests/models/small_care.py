@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
@@ -66,6 +67,17 @@ def fit_response(cohort: Cohort) -> ResponseModel:
         inputs.encoder,
         {name: fit_outcome(TrainingSet(inputs, y[known]), choice, seed=3) for name, y in observed.items()},
     )
+
+
+def unsure(model: CareModel, landmark: str = "baseline") -> CareModel:
+    """Give a variance below zero: every number in the files is finite, and the interval's ends are NaN."""
+    own = model.landmarks[landmark]
+    response = own.outcomes["response"]
+    covariance = response.uncertainty.covariance
+    below = np.broadcast_to(-1e3 * np.eye(covariance.shape[-1]), covariance.shape)
+    spread = replace(response.uncertainty, covariance=below)
+    changed = ResponseModel(own.encoder, {**own.outcomes, "response": replace(response, uncertainty=spread)})
+    return replace(model, landmarks={**model.landmarks, landmark: changed})
 
 
 @cache

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from scipy.stats import binom
 
@@ -50,6 +51,23 @@ def test_patients_who_are_all_alike_are_expected_again() -> None:
     noted = LearnedFrom.of(rows, np.full(400, 30.0))
     assert noted.alike == 1
     assert noted.recognise(others, np.full(400, 30.0)).chance == 1
+
+
+@pytest.mark.parametrize("n", [1, 7, 60, 2000])
+def test_what_was_noted_is_possible_and_emptied_places_are_not(n: int) -> None:
+    rows, baseline = patients(n, 7)
+    for known in (
+        (rows, baseline),
+        (np.repeat(rows, 2, axis=0), np.repeat(baseline, 2)),
+        (rows * 0, baseline * 0),
+    ):
+        assert LearnedFrom.of(*known).is_possible
+    noted = LearnedFrom.of(rows, baseline)
+    if n > 50:
+        few = noted.taken & (np.random.default_rng(8).random(len(noted.taken)) < 0.5)
+        assert not LearnedFrom(few, noted.alike).is_possible
+        assert not LearnedFrom(np.zeros_like(noted.taken), 0.0).is_possible
+        assert not LearnedFrom(np.ones_like(noted.taken), 0.0).is_possible
 
 
 def test_it_is_saved_and_read_with_the_model(tmp_path: Path) -> None:

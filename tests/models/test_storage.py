@@ -1,5 +1,6 @@
 """A saved model comes back to the last digit, or not at all."""
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -115,6 +116,17 @@ def edit_numbers(folder: Path, change: Callable[[dict[str, Any]], object]) -> No
     replace_consistently(folder, "model.json", json.dumps(text).encode())
 
 
+def edit_arrays(folder: Path, part: str, value: float) -> None:
+    """Put one odd number into an array, with a manifest that fits."""
+    with np.load(folder / "arrays.npz", allow_pickle=False) as stored:
+        arrays = {name: stored[name].copy() for name in stored.files}
+    name = next(name for name in arrays if part in name)
+    arrays[name].flat[0] = value
+    with io.BytesIO() as file:
+        np.savez(file, **arrays)
+        replace_consistently(folder, "arrays.npz", file.getvalue())
+
+
 def flip_a_byte(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -180,6 +192,30 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "a booster that is none": (
         lambda f: replace_consistently(f, "0-response-score-2.ubj", b"no booster"),
         "cannot be read",
+    ),
+    "a weight that is no number": (
+        lambda f: edit_arrays(f, "score/0-response", np.nan),
+        "cannot be read: ValueError: score/0-response-.* holds numbers that are not finite",
+    ),
+    "a variance without end": (
+        lambda f: edit_arrays(f, "/uncertainty/covariance", np.inf),
+        "uncertainty/covariance holds numbers that are not finite",
+    ),
+    "a percentile without end": (
+        lambda f: edit_arrays(f, "0-encoder/seen_", np.inf),
+        "0-encoder/seen_ holds numbers that are not finite",
+    ),
+    "a bound that is no number": (
+        lambda f: edit_numbers(
+            f, lambda text: text["landmarks"]["day_1"]["remission"].update(bounds=[0.5, np.nan])
+        ),
+        r"model\.json holds numbers that are not finite",
+    ),
+    "whom it learned from, with a share beyond all": (
+        lambda f: edit_numbers(
+            f, lambda text: text["parts"].update(learned_from={"alike": np.nan, "places": 4})
+        ),
+        "whom the model learned from is not said in shares and places",
     ),
     "numbers that are a list": (lambda f: replace_consistently(f, "model.json", b"[]"), "cannot be read"),
     "numbers without landmarks": (

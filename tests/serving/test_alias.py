@@ -236,6 +236,34 @@ def test_workers_and_watcher_come_back_with_the_last_good_version_and_never_outl
     assert list(temporary.glob("treatment-response-*")) == []
 
 
+def test_workers_stop_answering_when_the_key_is_taken_away_and_do_not_die_of_it(
+    registry: Registry, start: Start, tmp_path: Path
+) -> None:
+    trusted = shutil.copytree(registry.keys.trusted, tmp_path / "trusted")
+    environment = registry.environment(TREATMENT_RESPONSE_TRUSTED_KEYS=str(trusted))
+    service = start("--model", CHAMPION, "--workers", "2", **environment)
+    (trusted / "validation.pub").rename(tmp_path / "kept.pub")
+    gone = wait_for(service, lambda _: len(lines(service, "withdrawn")) == 2)
+    workers = children(service, "worker")
+    workers[0].kill()
+    # It comes back, says the same and stays.
+    wait_for(service, lambda _: len(lines(service, "withdrawn")) == 3)
+    time.sleep(3)
+    new = {worker.pid for worker in children(service, "worker")}
+    assert (len(new), workers[1].pid in new) == (2, True)
+    for _ in range(10):
+        status, answer = service.ask("/v1/predict", BODY)
+        assert (status, "GET /readyz says why" in answer["detail"]) == (503, True)
+        status, gone = service.ask("/readyz")
+        assert (status, "is signed by the key" in gone["detail"]) == (503, True)
+    assert {worker.pid for worker in children(service, "worker")} == new
+    assert "Traceback" not in service.log.read_text(encoding="utf-8")
+    (tmp_path / "kept.pub").rename(trusted / "validation.pub")
+    wait_for(service, lambda _: len(lines(service, "restored")) == 2)
+    assert {service.ask("/v1/predict", BODY)[0] for _ in range(10)} == {200}
+    assert service.stop() == 0
+
+
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_nothing_is_left_behind(
     registry: Registry, start: Start, temporary: Path, ending: signal.Signals

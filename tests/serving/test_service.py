@@ -16,6 +16,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from opentelemetry import trace
 
+from models.storage import load_model, save_model
+from tests.models.records import sign_folder
+from tests.models.small_care import unsure
 from tests.serving.conftest import Service, keys_of, serving_environment
 
 Start = Callable[..., Service]
@@ -98,6 +101,17 @@ def test_workers_give_the_same_answer_within_their_memory(
     assert len(workers) == 2
     assert all(worker.memory_info().rss < 300e6 for worker in workers)
     assert service.stop() == 0
+
+
+def test_model_whose_answers_are_not_numbers_is_never_served(folder: Path, tmp_path: Path) -> None:
+    # Record, digest and every number in the files are good: only asking it tells.
+    save_model(unsure(load_model(folder)), tmp_path / "unsure")
+    keys = str(sign_folder(tmp_path / "unsure"))
+    code, said = run_to_its_end(
+        tmp_path, "--model", str(tmp_path / "unsure"), TREATMENT_RESPONSE_TRUSTED_KEYS=keys
+    )
+    assert (code, said.count("\n")) == (2, 1)
+    assert "version local of unsure gives answers that are not numbers (baseline); fit it again" in said
 
 
 def test_taken_port_is_said_plainly(folder: Path, tmp_path: Path) -> None:

@@ -122,6 +122,56 @@ def test_served_version_that_fails_a_later_validation_is_said(runtime: RuntimeFo
         assert (ready["version"], ready["refused"]["version"]) == ("1", "1")
 
 
+def test_version_whose_key_is_no_longer_trusted_stops_answering(
+    runtime: RuntimeFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = Keys.make(tmp_path / "keys")
+    public = keys.trusted / "validation.pub"
+    with serving_first(runtime, keys) as client:
+        assert client.post("/v1/predict", json=BODY).status_code == 200
+        public.rename(tmp_path / "kept.pub")
+        gone = wait_for(client, lambda ready: ready["status"] == 503)
+        assert "which is not among the 0 trusted keys" in gone["detail"]
+        refused = client.post("/v1/predict", json=BODY)
+        assert (refused.status_code, refused.headers["content-type"]) == (503, "application/problem+json")
+        assert refused.json()["detail"].endswith("may not be served: GET /readyz says why")
+        assert client.get("/").status_code == 503
+        assert [client.get(path).status_code for path in ("/healthz", "/metrics")] == [200, 200]
+        # Another version by a key that is trusted takes over.
+        copy(keys.unknown / "validation.pub", keys.trusted / "newcomer.pub")
+        second = save_version(second_care(), runtime.path / "second", keys, "2", "untrusted")
+        runtime.publish(Published(second))
+        wait_for(client, lambda ready: ready.get("version") == "2")
+        assert client.post("/v1/predict", json=BODY).json()["model"]["version"] == "2"
+        # What is no key could be the one that was meant to be taken away.
+        (keys.trusted / "junk.pub").write_bytes(b"\xff no key")
+        junk = wait_for(client, lambda ready: ready["status"] == 503)
+        assert "junk.pub is not a public key in PEM" in junk["detail"]
+        (keys.trusted / "junk.pub").unlink()
+        wait_for(client, lambda ready: ready["status"] == "ready")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    events = [
+        (line["event"], line["version"]) for line in lines if line["event"] in ("withdrawn", "restored")
+    ]
+    assert events == [("withdrawn", "1"), ("restored", "2"), ("withdrawn", "2"), ("restored", "2")]
+
+
+def test_worker_without_a_version_says_so_and_begins_once_it_may(
+    runtime: RuntimeFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("serving.swapping._AGAIN", 0.5)
+    keys = Keys.make(tmp_path / "keys")
+    first = save_version(first_care(), runtime.path / "first", keys, "1", "untrusted")
+    source = Source(runtime, first, keys.trusted, 0)
+    with TestClient(create_app(Settings(), None, source, "its key is not trusted")) as client:
+        assert client.get("/healthz").json() == {"status": "up"}
+        assert client.get("/readyz").json()["detail"].endswith("may not be served: its key is not trusted")
+        assert [client.get(path).status_code for path in ("/", "/metrics", "/v1/model")] == [503] * 3
+        copy(keys.unknown / "validation.pub", keys.trusted / "newcomer.pub")
+        wait_for(client, lambda ready: ready.get("version") == "1")
+        assert client.post("/v1/predict", json=BODY).status_code == 200
+
+
 def test_registry_that_cannot_be_asked_is_said(runtime: RuntimeFolder, keys: Keys) -> None:
     with serving_first(runtime, keys) as client:
         first = runtime.good()

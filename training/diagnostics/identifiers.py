@@ -142,12 +142,19 @@ def _readings(ids: NDArray[np.object_] | NDArray[np.intp]) -> list[NDArray[np.fl
     """Read an id as its number or place in the alphabet, its beginning without digits, its last character."""
     texts = [str(value).strip().casefold() for value in ids]
     digits = [re.sub(r"\D", "", text) for text in texts]
-    number = rankdata([int(d) for d in digits]) if all(digits) else rankdata(_numbered(texts))
-    readings = [np.asarray(number, dtype=np.float64)]
+    number = _by_size(digits) if all(digits) else _numbered(texts)
+    readings = [np.asarray(rankdata(number), dtype=np.float64)]
     for parts in ([re.split(r"\d", t, maxsplit=1)[0] for t in texts], [t[-1:] for t in texts]):
         if 1 < len(set(parts)) <= _FEWEST:
             readings.append(_numbered(parts))
     return readings
+
+
+def _by_size(digits: list[str]) -> NDArray[np.float64]:
+    """Place of each number among all, by length and digits: ids may be longer than numpy's numbers."""
+    sizes = [(len(plain), plain) for plain in (text.lstrip("0") for text in digits)]
+    places = {size: place for place, size in enumerate(sorted(set(sizes)))}
+    return np.array([places[size] for size in sizes], dtype=np.float64)
 
 
 def _numbered(texts: list[str]) -> NDArray[np.float64]:

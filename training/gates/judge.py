@@ -111,8 +111,11 @@ def _judge(validation: Validation, gate: Gate) -> Iterator[Judged]:
             missing = _Target(gate.population, _NOTHING, None, f"{name} was not validated")
             yield _hold(gate, name, missing)
             continue
+        why = validation.unmeasured.get(gate.population, "")
         for target in _targets(gate, outcome, validation.model["champion"]):
-            yield _hold(gate, name, target)
+            yield _hold(
+                gate, name, target._replace(absent=False, reason=why) if target.absent and why else target
+            )
 
 
 def _check(validation: Validation, gate: Gate) -> Judged:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
 
 from models.record import SIGNED_FILES, state_champion
 from training.bootstrap import Estimate
+from training.code_version import code_version
 from training.files import finite
 from training.gates.judge import FAILS, PASSES, TOO_LITTLE, Judged, passed
 from training.validation.results import Validation
@@ -126,7 +126,7 @@ def record_values(
         "gates": [_short(one) for one in worst_of_each(judged)],
         "gates_digest": gates.digest,
         **digests,
-        "code_version": importlib.metadata.version("treatment-response"),
+        "code_version": code_version(),
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 

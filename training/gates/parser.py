@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final, Literal, cast
@@ -11,6 +12,7 @@ from features.errors import GatesError
 from features.toml_section import Section, name_nearest
 from models.response_model import OUTCOMES
 from training.gates.gate import CHECKS, DATA, ENDS, POPULATIONS, Gate, Gates
+from training.gates.senses import find_misuse
 from training.metrics import METRICS
 from training.validation.units import SUMMARISED
 
@@ -24,6 +26,7 @@ __all__ = ["FORMAT", "load_gates", "metrics_for", "parse_gates"]
 FORMAT: Final = 1
 _GAIN: Final = "net_benefit_gain"
 _BOUNDS: Final = ("at_least", "at_most")
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def load_gates(path: Path | None = None) -> Gates:
@@ -77,7 +80,7 @@ def parse_gates(text: str, origin: str = "gates.toml") -> Gates:
     """
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
+    except (ValueError, RecursionError) as exc:  # of TOML; a number, or brackets, without end
         raise GatesError(origin, [f"is not TOML: {exc}"]) from exc
     problems: list[str] = []
     top = Section(table, "", problems)
@@ -89,6 +92,8 @@ def parse_gates(text: str, origin: str = "gates.toml") -> Gates:
     found = []
     for name in () if listed is None else listed.keys():
         section = listed.section(name, f"[gates.{name}]")  # type: ignore[union-attr]  # no keys without it
+        if not _NAME.fullmatch(name):  # it stands in tables, in XML and in the record
+            problems.append(f"[gates.{name!r}]: a gate's name is of letters A to Z, digits, _ and -")
         if section is not None:
             found.append(_parse(name, section))
             section.close()
@@ -132,7 +137,7 @@ def _parse(name: str, section: Section) -> Gate:
     }
     if population == "check":
         return Gate(name, metric, "check", **common)  # type: ignore[arg-type]  # of a mixed dict
-    bound, value = _bound(section, metric)
+    bound, value = _bound(section, metric, population)
     return Gate(
         name,
         metric,
@@ -153,14 +158,15 @@ def _refuse(metric: str, population: str, allowed: tuple[str, ...]) -> str:
     return f"{metric!r} is not known; {name_nearest(metric, allowed, 'allowed')}"
 
 
-def _bound(section: Section, metric: str) -> tuple[Bound, float]:
+def _bound(section: Section, metric: str, population: str) -> tuple[Bound, float]:
     written = [key for key in _BOUNDS if section.has(key)]
     if len(written) != 1:
         section.note("at_least", "exactly one bound is needed, at_least or at_most")
         return "at_least", 0.0
-    if metric == _GAIN and written[0] == "at_most":
-        section.note("at_most", f"{_GAIN} is good when it is high: write at_least")
-    return cast("Literal['at_least', 'at_most']", written[0]), section.number(written[0])
+    bound, value = cast("Literal['at_least', 'at_most']", written[0]), section.number(written[0])
+    if problem := find_misuse(metric, population, bound, value):
+        section.note(bound, problem)
+    return bound, value
 
 
 def _outcomes(section: Section) -> tuple[str, ...]:

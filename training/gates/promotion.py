@@ -25,11 +25,14 @@ class Promoted(NamedTuple):
     name, version : str
     back_from : str
         Champion that it replaces on the way back; empty on the way forward.
+    validated : str
+        When its record was signed.
     """
 
     name: str
     version: str
     back_from: str
+    validated: str
 
 
 class _Champion(NamedTuple):
@@ -65,7 +68,8 @@ def run_promote(model: str) -> Promoted:
     load_located(located)
     back_from = check_promotion(located)
     promote(located.name, located.version)
-    return Promoted(located.name, located.version, back_from)
+    values = _verify(located.name, located.version, located.digest, located.record)
+    return Promoted(located.name, located.version, back_from, str(values.get("time", "unknown")))
 
 
 def check_promotion(located: Located) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from features.cohort import load_cohort
 from features.cohort_file import load_cohort_file
 from features.errors import GatesError
-from models.keys import read_private, signing_key
+from models.keys import TRUSTED_KEYS, key_id, read_private, read_trusted, signing_key, trusted_keys
 from models.record import RECORD_FILE, SIGNED_FILES, record_text, sign, write_record
 from models.registry import RECORD_TAGS, connect
 from training.files import check_folder, write_text
@@ -29,6 +29,7 @@ from training.validation.results import to_plain
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+    from features.cohort import Cohort
     from models.record import SignedRecord
     from models.registry import Located
     from training.gates.gate import Gates
@@ -77,18 +78,21 @@ def run_validate(
     Raises
     ------
     UserError
-        If the gates, the key, the model, the cohort file or the table is at fault. Nothing is written then.
+        If the gates, the keys, the model, the cohort file, the table or `out` is at fault. No file is written
+        then.
     """
     from training.validation.run import validate_version
 
     gates = load_gates(gates_path)
-    check_folder(out)
     located = locate_version(model)
     _check_room(located, gates)
     cohort = load_cohort(load_cohort_file(cohort_path), data, query)
+    _check_data(located, cohort, gates)
     key = signing_key()
-    read_private(key)  # found out now, not after the work
+    check_folder(out)
+    distrusted = _distrusted(key)  # found out now, not after the work
     console = Console(width=None if sys.stdout.isatty() else 155)
+    console.print(distrusted, style="yellow", highlight=False, markup=False, end="")
     with show_progress(console, "validating") as advance:
         # By number: an alias may move meanwhile.
         validation = validate_version(f"models:/{located.name}/{located.version}", cohort, advance)
@@ -100,6 +104,7 @@ def run_validate(
         f"Record signed by the key {record.key_id}, stored with version {located.version} of {located.name}.",
         highlight=False,
     )
+    console.print(distrusted, style="yellow", highlight=False, markup=False, end="")
     console.print(f"Written: {', '.join(str(out / name) for name in _FILES)}", highlight=False)
     return passed(judged)
 
@@ -156,6 +161,35 @@ def _check_room(located: Located, gates: Gates) -> None:
             f"for {_TAG_LENGTH}: use fewer gates, or shorter names"
         )
         raise GatesError(gates.origin, [problem])
+
+
+def _check_data(located: Located, cohort: Cohort, gates: Gates) -> None:
+    """Refuse gates of which none is asked of these data: nothing would vouch for the version."""
+    asked = {gate.data for gate in gates.gates}
+    if "any" in asked or len(asked) > 1:
+        return
+    from training.validation.same_patients import is_same_data
+    from training.validation.version import read_version
+
+    version = read_version(f"models:/{located.name}/{located.version}")
+    kind = "same" if is_same_data(version, cohort) else "other"
+    if kind not in asked:
+        what = "the data of the fit" if kind == "same" else "other data than those of the fit"
+        raise GatesError(
+            gates.origin, [f'no gate is asked of {what}: one with data = "{kind}" or "any" is needed']
+        )
+
+
+def _distrusted(key: Path) -> str:
+    """Say if nobody here will believe what the key signs; empty if its public half is trusted."""
+    own, folder = key_id(read_private(key).public_key()), trusted_keys()
+    known = read_trusted(folder)
+    if own in known:
+        return ""
+    return (
+        f"Warning: the key {own} that signs is not among the {len(known)} trusted keys in {folder}: promote "
+        f"and the service will not believe this record. Set {TRUSTED_KEYS} to a folder with it.\n"
+    )
 
 
 def _read_metrics(run_id: str) -> bytes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -14,19 +14,21 @@ from features.cohort_file_model import BASELINE
 from features.encoding import column_names
 from features.errors import ArtefactError, TrainingDataError
 from features.schema import check_table
+from models.learned_from import LearnedFrom
 from models.registry import load_located
 from models.response_model import OUTCOMES
 from models.scorer import Scorer
 from training.cross_validation import fit_model, reuse_candidates
 from training.patients import Patients
 from training.scoring import score_frame
+from training.validation.logged import load_logged
 from training.validation.pool import Work
 from training.validation.refits import candidates_of
 from training.validation.schema_check import check_schema
 from training.validation.seen import see_as
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from features.cohort import Cohort
     from features.cohort_file import CohortFile
@@ -35,13 +37,41 @@ if TYPE_CHECKING:
     from models.response_model import ResponseModel
     from models.scorer import Answer
 
-__all__ = ["Check", "decode_rows", "make_reproduction_jobs", "run_checks"]
+__all__ = ["Check", "check_finite", "decode_rows", "make_reproduction_jobs", "run_checks"]
 
 Check = tuple[bool, str]
 """Whether it is so, and a sentence of evidence."""
 
 _CLOSE: Final = 1e-6
 _ROWS: Final = 100
+
+
+def check_finite(model: CareModel, cohort: Cohort) -> None:
+    """Refuse a version that gives a patient of the cohort an answer that is not a number.
+
+    Nothing can be measured of it, and where it is served nobody is told anything.
+
+    Parameters
+    ----------
+    model : CareModel
+    cohort : Cohort
+
+    Raises
+    ------
+    ArtefactError
+        Naming the landmark and outcome, and how many patients are concerned.
+    """
+    for landmark, own in model.landmarks.items():
+        known = cohort.at(landmark) if landmark in cohort.file.landmarks else cohort
+        inputs = own.inputs(see_as(known, own.cohort_file).rows)
+        for name, outcome in own.outcomes.items():
+            with np.errstate(all="ignore"):  # what overflows on the way is found in the answer
+                answers = outcome.predict(inputs)
+            if odd := int((~np.isfinite(answers)).any(axis=0).sum()):
+                raise ArtefactError(
+                    f"the version's answers are not numbers: {name} at {landmark}, {odd} of "
+                    f"{answers.shape[1]} patients (a probability or an end of its interval); fit it again"
+                )
 
 
 def run_checks(
@@ -83,7 +113,8 @@ def make_reproduction_jobs(model: CareModel, cohort: Cohort, seed: int, fixed: s
 
     Without it, a version whose files were made or edited by hand could pass on the merit of its procedure.
     Response models of all landmarks are compared: probability and interval of every patient, and the bounds
-    of the verdict. Plans, durability and the futility rule are parts that only the digest guards.
+    of the verdict; and whom the version says that it has learned from. Plans, durability and the futility
+    rule are parts that only the digest guards.
 
     Parameters
     ----------
@@ -134,15 +165,33 @@ def _compare_fits(model: CareModel, cohort: Cohort, refits: Mapping[str, Respons
                     f"the version has {outcome.choice.candidate}"
                 )
             answers = outcome.predict(own.inputs(rows)), other.predict(again.inputs(rows))
-            bounds = outcome.choice.bounds, other.choice.bounds
-            apart = max(
-                apart,
-                float(np.abs(answers[0] - answers[1]).max()),
-                abs(bounds[0].response_from - bounds[1].response_from),
-                abs(bounds[0].non_response_to - bounds[1].non_response_to),
-            )
+            bounds = [
+                (b.response_from, b.non_response_to) for b in (outcome.choice.bounds, other.choice.bounds)
+            ]
+            apart = max(apart, _gap(*answers), _gap(*bounds))
+    if not _learned_from_these(model, cohort):
+        return False, "the version was not learned from whom it says, by which its patients are recognised"
     told = f"{len(refits)} landmark(s), {len(cohort.rows)} patients: answers differ by {apart:.1e} at most"
     return apart <= _CLOSE, told
+
+
+def _learned_from_these(model: CareModel, cohort: Cohort) -> bool:
+    known = ~np.isnan(cohort.response)
+    noted, stated = LearnedFrom.of(cohort.rows[known], cohort.baseline[known]), model.learned_from
+    if stated is None:
+        return False
+    return noted.alike == stated.alike and np.array_equal(noted.taken, stated.taken)
+
+
+def _gap(one: ArrayLike, other: ArrayLike) -> float:
+    """By how much answers differ at most; one that is not finite is infinitely far from any, itself included.
+
+    A NaN compares as neither larger nor smaller, and would else hide every difference beside it.
+    """
+    first, second = np.asarray(one, dtype=np.float64), np.asarray(other, dtype=np.float64)
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        return math.inf
+    return float(np.abs(first - second).max(initial=0.0))
 
 
 def _check_digest(located: Located) -> Check:
@@ -164,8 +213,10 @@ def _check_answers(located: Located, model: CareModel, cohort: Cohort) -> Check:
         told = [score_frame(own, check_table(own.cohort_file, frame, "score"))]
         if landmark == BASELINE:
             try:
-                told.append(_load_logged(located).predict(frame))
-            except Exception as exc:
+                told.append(load_logged(located).predict(frame))
+            except ArtefactError as exc:
+                return False, f"the logged model does not answer: {exc}"
+            except Exception as exc:  # whatever MLflow raises; its texts may hold values of patients
                 return False, f"the logged model does not answer ({type(exc).__name__})"
         scorer = Scorer(own, landmark)
         served = [scorer.answer(row, drivers=False) for row in encoded.tolist()]
@@ -186,7 +237,7 @@ def _distance(served: Sequence[Answer], table: pd.DataFrame) -> float:
     for name in OUTCOMES:
         for part in ("probability", "low", "high"):
             one = np.array([getattr(getattr(answer, name), part) for answer in served])
-            apart = max(apart, float(np.abs(one - table[f"{name}_{part}"].to_numpy(np.float64)).max()))
+            apart = max(apart, _gap(one, table[f"{name}_{part}"].to_numpy(np.float64)))
     return apart
 
 
@@ -229,18 +280,3 @@ def decode_rows(file: CohortFile, rows: NDArray[np.float64]) -> pd.DataFrame:
         else:
             table[name] = column
     return pd.DataFrame(table)
-
-
-class _Predicts(Protocol):
-    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Predict a table of patients."""
-
-
-def _load_logged(located: Located) -> _Predicts:
-    """Load what MLflow logged, with the model's folder inside."""
-    import mlflow
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # MLflow's notes on its own internals
-        loaded: _Predicts = mlflow.pyfunc.load_model(str(located.folder.parents[1]))
-    return loaded

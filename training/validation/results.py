@@ -322,6 +322,9 @@ class Validation:
     findings : tuple of Finding
         Of the diagnostics.
     seed : int
+    unmeasured : mapping of str to str
+        By population of gates ("new_unit", "landmarks"), why there may be no figure of it although there was
+        something to measure: too little data, then, and not nothing to be measured.
     """
 
     model: Mapping[str, str]
@@ -332,6 +335,7 @@ class Validation:
     outcomes: Mapping[str, OutcomeValidation]
     findings: tuple[Finding, ...] = ()
     seed: int = 0
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
 
 
 def to_plain(validation: Validation) -> dict[str, Any]:

@@ -19,7 +19,12 @@ from training.patients import Patients, make_outer_splits
 from training.validation.bootstrap_optimism import correct_by_bootstrap
 from training.validation.candidates import choose_apart, tell_own
 from training.validation.champion import make_champion_jobs, subtract_champion
-from training.validation.checks import make_reproduction_jobs, run_checks
+from training.validation.checks import check_finite, make_reproduction_jobs, run_checks
+from training.validation.declared import (
+    check_same_description,
+    find_unmeasured,
+    with_declared_subgroups,
+)
 from training.validation.designs import make_design_jobs, measure_design
 from training.validation.external import (
     check_same_inputs,
@@ -128,9 +133,16 @@ def validate_version(
     version = read_version(uri)
     champion = read_champion(version)
     check_same_inputs(cohort.file, version.model.cohort_file)
+    if np.isnan(cohort.response).all():
+        raise TrainingDataError("no patient of this cohort has an endpoint, so that nothing can be measured")
     same = is_same_data(version, cohort)
-    if not same:
+    if same:
+        check_same_description(cohort.file, version.model.cohort_file)
+    else:
         check_strangers(version.model, cohort)
+        cohort = with_declared_subgroups(cohort, version.model.cohort_file)
+    check_finite(version.model, cohort)
+    findings = diagnose(cohort)  # first: whatever goes wrong there costs no work that was done
     patients = Patients.from_cohort(cohort) if same else take_externally(cohort)
     seed = version.seed if seed is None else seed
     known = patients.known
@@ -156,8 +168,9 @@ def validate_version(
         same_data=same,
         checks=run_checks(version.located, version.model, cohort, against, found.reproduced),
         outcomes={name: _assemble(name, version, found) for name in OUTCOMES},
-        findings=diagnose(cohort),
+        findings=findings,
         seed=seed,
+        unmeasured={} if same else find_unmeasured(cohort, patients, version.model.cohort_file),
     )
 
 

@@ -77,11 +77,13 @@ def check_strangers(model: CareModel, cohort: Cohort) -> None:
     Raises
     ------
     UserError
-        If they are, or if the version does not say whom it learned from.
+        If they are, or if the version does not say whom it learned from, or what no fit would note.
     """
     found = _recognise(model, cohort)
     if found is None:
         raise UserError("the version does not say which patients it has learned from; fit it again")
+    if model.learned_from is not None and not model.learned_from.is_possible:
+        raise UserError("what the version says of whom it has learned from cannot be so; fit it again")
     if not _is_beyond_chance(found):
         return
     expected = found.chance * found.patients

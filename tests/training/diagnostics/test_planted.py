@@ -127,6 +127,19 @@ def test_an_id_whose_beginning_tells_the_outcome_is_found() -> None:
     assert [f.check for f in found if f.severe] == ["id_tells_outcome"]
 
 
+@pytest.mark.parametrize("digits", [20, 38, 5000])
+def test_ids_are_ranked_however_many_digits_they_have(digits: int) -> None:
+    # As UUIDs have; a number of so many digits fits into no array.
+    start = planted.clean()
+    place = np.argsort(np.argsort(np.nan_to_num(planted.scores(start.table), nan=60), kind="stable"))
+    short, long = (
+        Planted(start.text, start.table.assign(patient_id=[f"{head}{10**6 + i}" for i in place])).findings()
+        for head in ("", "9" * (digits - 7))
+    )
+    assert [f.check for f in long if f.severe] == ["id_tells_outcome"]
+    assert long == short
+
+
 def test_ids_that_differ_in_spelling_only_are_found() -> None:
     start = planted.clean()
     ids = [f"P{i:04d}" for i in range(len(start.table))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,12 +89,16 @@ def verdicts(place: Place) -> list[dict[str, Any]]:
     return found
 
 
-def register(model: CareModel, like: str, scratch: Path) -> str:
+def register(
+    model: CareModel, like: str, scratch: Path, change: Callable[[Path], object] | None = None
+) -> str:
     """Register a version whose files were swapped in, as whoever can write to the registry can."""
     client, good = connect(), locate(f"models:/{NAME}/{like}")
     copy = shutil.copytree(good.folder.parents[1], scratch / "logged")
     shutil.rmtree(copy / "data" / FOLDER)
     digest = save_model(model, copy / "data" / FOLDER)
+    if change is not None:
+        change(copy)
     run_id = str(client.get_model_version(NAME, like).run_id)
     place = f"made-by-hand-{scratch.name}"
     client.log_artifacts(run_id, str(copy), place)

@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+from features.errors import ArtefactError
 from models.calibration import Recalibration
-from models.keys import make_key
+from models.keys import TRUSTED_KEYS, make_key
 from models.record import changed_files, sign
 from models.registry import load_located, locate
 from models.response_model import OutcomeModel, ResponseModel
@@ -38,6 +39,7 @@ from tests.training.gates.place import (
     verdicts,
     with_response,
 )
+from training.validation.logged import load_logged
 
 pytestmark = pytest.mark.slow
 
@@ -136,6 +138,34 @@ def sharpen(model: ResponseModel) -> ResponseModel:
         return replace(outcome, choice=choice)
 
     return replace(model, outcomes={name: bold(outcome) for name, outcome in model.outcomes.items()})
+
+
+@pytest.mark.parametrize("data", ["fresh.csv", "own.csv"])
+def test_a_version_that_answers_no_number_is_refused_by_validate(
+    place: Place, tmp_path: Path, data: str
+) -> None:
+    good = load_located(locate(place.uri))
+    nothing = replace(good, landmarks={name: blur(model, np.nan) for name, model in good.landmarks.items()})
+    (tmp_path / "nan").mkdir()
+    result = validate(place, f"models:/{NAME}/{register(nothing, place.version, tmp_path / 'nan')}", data)
+    assert (result.code, "validating" in result.out) == (2, False)
+    assert "holds numbers that are not finite" in result.err
+    # Every number is finite, and intervals of an inverted model are not.
+    inverted = replace(good, landmarks={name: blur(model, -1e3) for name, model in good.landmarks.items()})
+    (tmp_path / "hidden").mkdir()
+    result = validate(place, f"models:/{NAME}/{register(inverted, place.version, tmp_path / 'hidden')}", data)
+    assert (result.code, "validating" in result.out) == (2, False)
+    assert "the version's answers are not numbers: response at baseline" in result.err
+
+
+def blur(model: ResponseModel, variance: float) -> ResponseModel:
+    """Rank the wrong way round, with intervals from this variance."""
+    outcome = model.outcomes["response"]
+    line, covariance = outcome.choice.recalibration, outcome.uncertainty.covariance
+    spread = np.broadcast_to(variance * np.eye(covariance.shape[-1]), covariance.shape)
+    choice = replace(outcome.choice, recalibration=Recalibration(line.intercept, -line.slope))
+    changed = replace(outcome, choice=choice, uncertainty=replace(outcome.uncertainty, covariance=spread))
+    return replace(model, outcomes={**model.outcomes, "response": changed})
 
 
 @pytest.mark.usefixtures("nobody")
@@ -240,6 +270,60 @@ def test_a_version_with_one_byte_changed_is_stopped_by_validate_and_promote(
         assert "was changed after it was saved: arrays.npz" in result.err
 
 
+EVIL = """
+import pathlib
+pathlib.Path({seen!r}).write_text("it ran")
+from training.logged_model import _load_pyfunc
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "loader_module: training.logged_model",
+            "loader_module: evil_loader",
+            "written by a fit: loader_module",
+        ),
+        ("code: null", "code: code", "written by a fit: code"),
+        ("code: null", "code: null\n    predict_fn: run", "written by a fit: predict_fn"),
+        ("flavors:", "flavors:\n  evil_loader: {}", "written by a fit: evil_loader"),
+        ("", "", "beside the logged model lies what no fit has written: code"),
+    ],
+)
+def test_no_code_from_the_store_runs_where_the_key_is(
+    place: Place, tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    seen = tmp_path / "seen"
+
+    def plant(logged: Path) -> None:
+        meta = logged / "MLmodel"
+        text = meta.read_text(encoding="utf-8")
+        assert old in text
+        if "loader_module" in new:  # as an attacker would, who needs both
+            text = text.replace("code: null", "code: code")
+        meta.write_text(text.replace(old, new), encoding="utf-8")
+        (logged / "code").mkdir()
+        (logged / "code" / "evil_loader.py").write_text(EVIL.format(seen=str(seen)), encoding="utf-8")
+
+    version = register(load_located(locate(place.uri)), place.version, tmp_path, plant)
+    located = locate(f"models:/{NAME}/{version}")
+    with pytest.raises(ArtefactError, match=said if "loader" not in old else "code, loader_module"):
+        load_logged(located)
+    assert not seen.exists()
+    # It would have run: MLflow's own loader does as the file says.
+    if "loader_module" in new:
+        mlflow.pyfunc.load_model(str(located.folder.parents[1]))
+        assert seen.read_text(encoding="utf-8") == "it ran"
+
+
+def test_a_version_with_code_beside_it_is_stopped(place: Place, tmp_path: Path) -> None:
+    good = load_located(locate(place.uri))
+    version = register(good, place.version, tmp_path, lambda logged: (logged / "extra.py").touch())
+    assert validate(place, f"models:/{NAME}/{version}", "fresh.csv").code == 1
+    assert stopped_by(place) == {"logged_answers"}
+
+
 def passing(place: Place, version: str) -> dict[str, object]:
     digest = locate(f"models:/{NAME}/{version}").digest
     return {
@@ -277,6 +361,94 @@ def test_a_version_without_a_record_or_with_a_forged_one_is_not_promoted(
     # The same files with an honest record are let through: nothing else was in the way.
     store_on_version(sign(values, key), NAME, version)
     assert call("promote", "--model", uri).code == 0
+
+
+def test_a_cohort_file_that_declares_less_switches_no_gate_off(place: Place) -> None:
+    less = FILE.replace('[landmarks]\norder = ["baseline", "day_1"]\n', "").replace('group = "site"\n', "")
+    less = less[: less.index("[predictors.madrs_day_1]")].replace("subgroup = true\n", "")
+    (place.folder / "less.toml").write_text(less, encoding="utf-8")
+    result = validate(place, place.uri, "fresh.csv", "less.toml")
+    assert result.code == 1, result.err
+    assert stopped_by(place) == {"new_site", "landmark_calibration"}
+    found = {gate["name"]: gate for gate in verdicts(place)}
+    declares = "the version's cohort file declares {}, and the one given does not"
+    assert found["new_site"]["reason"] == declares.format("group = 'site'")
+    assert found["landmark_calibration"]["reason"] == declares.format("what is known at day_1")
+    # Its own subgroups are judged all the same.
+    whom = {gate["for"] for gate in verdicts(place) if gate["name"] == "subgroup_discrimination"}
+    assert {"sex = female", "sex = male"} < whom
+    # On the data of the fit it is another description of them.
+    (place.folder / "less.toml").write_text(FILE.replace("\nsubgroup = true", ""), encoding="utf-8")
+    result = validate(place, place.uri, "own.csv", "less.toml")
+    assert (result.code, "validating" in result.out) == (2, False)
+    assert "the version's own, which declares 'age' a subgroup, 'sex' a subgroup: give the file" in result.err
+
+
+def test_many_sites_that_are_all_too_small_are_not_no_sites(place: Place) -> None:
+    table = make_table(2)
+    table.assign(site=[f"site {i // 10}" for i in range(len(table))]).to_csv(
+        place.folder / "many.csv", index=False
+    )
+    result = validate(place, place.uri, "many.csv")
+    assert result.code == 1, result.err
+    found = [gate for gate in verdicts(place) if gate["name"] == "new_site"]
+    assert {(gate["verdict"], gate["ok"], gate["reason"]) for gate in found} == {
+        (
+            "too little data to say",
+            False,
+            "none of the 90 groups (site) is large enough to be measured alone",
+        )
+    }
+
+
+def test_what_went_wrong_unexpectedly_does_not_look_like_a_verdict(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("not a user's mistake")
+
+    monkeypatch.setattr("training.validation.run.validate_version", fail)
+    result = validate(place, place.uri, "fresh.csv")
+    assert result.code == 3
+    assert "ZeroDivisionError: not a user's mistake" in result.err
+    assert "Traceback" in result.err
+
+
+def test_what_cannot_end_well_is_said_before_the_work(place: Place, tmp_path: Path) -> None:
+    start = ["validate", "--model", place.uri, "--cohort", place.folder / "cohort.toml"]
+    start += ["--data", place.folder / "fresh.csv"]
+    (tmp_path / "file").touch()
+    result = call(*start, "--out", tmp_path / "file" / "x")
+    assert (result.code, "validating" in result.out) == (2, False)
+    assert f"--out {tmp_path}/file/x cannot be written to: {tmp_path}/file: Not a directory" in result.err
+    gates = tmp_path / "gates.toml"
+    gates.write_text(
+        'format = 1\n[gates.own]\nmetric = "reproduced"\nfor = "check"\ndata = "same"\n', "utf-8"
+    )
+    result = call(*start, "--gates", gates, "--out", tmp_path / "out")
+    assert (result.code, "validating" in result.out) == (2, False)
+    assert "no gate is asked of other data than those of the fit" in result.err
+    table = make_table(2).assign(madrs_end="")
+    table.to_csv(place.folder / "unknown.csv", index=False)
+    result = validate(place, place.uri, "unknown.csv")
+    assert (result.code, "validating" in result.out) == (2, False)
+    assert "no patient of this cohort has an endpoint" in result.err
+
+
+def test_a_key_that_nobody_trusts_is_warned_of(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(TRUSTED_KEYS, str(tmp_path))
+    result = validate(place, place.uri, "fresh.csv")
+    said = (
+        f"is not among the 0 trusted keys in {tmp_path}: promote and the service will not believe this record"
+    )
+    assert " ".join(result.out.split()).count(said) == 2  # before the work, and at its end
+    assert call("promote", "--model", place.uri).code == 2
+    (tmp_path / "junk.pub").write_text("no key", encoding="utf-8")
+    result = validate(place, place.uri, "fresh.csv")
+    assert (result.code, "validating" in result.out) == (2, False)
+    assert "junk.pub is not a public key in PEM" in result.err
 
 
 def test_a_file_of_gates_of_ones_own_decides(place: Place) -> None:

@@ -229,6 +229,21 @@ def test_events_of_a_new_site_are_those_of_the_sites_that_were_summarised() -> N
     assert (few.verdict, few.reason) == (TOO_LITTLE, "59 in the rarer class; 60 are needed")
 
 
+def test_what_is_there_but_not_measured_is_too_little_data_and_not_absent() -> None:
+    outcome = make_outcome(designs=make_outcome().designs[:1], landmarks=())
+    for population in ("new_unit", "landmarks"):
+        gate = Gate("g", "auroc", population, "at_least", 0.5, "lower", ("response",), absent_passes=True)
+        absent = make_validation(outcomes={"response": outcome})
+        assert [one.accepted for one in judge(absent, Gates("x", "0", (gate,)))] == [True]
+        there = replace(absent, unmeasured={population: "no group is large enough"})
+        [found] = judge(there, Gates("x", "0", (gate,)))
+        assert (found.verdict, found.accepted, found.reason) == (
+            TOO_LITTLE,
+            False,
+            "no group is large enough",
+        )
+
+
 def test_a_new_period_is_no_new_site() -> None:
     gate = Gate("g", "auroc", "new_unit", "at_least", 0.5, "lower", ("response",))
     first, sites = make_outcome().designs

@@ -9,6 +9,7 @@ from features.errors import GatesError
 from tests.house.repository import ROOT
 from training.gates.gate import CHECKS
 from training.gates.parser import load_gates, parse_gates
+from training.gates.senses import SENSES
 from training.metrics import METRICS
 from training.validation.units import SUMMARISED
 
@@ -97,6 +98,46 @@ MISTAKES = {
         'metric = "net_benefit_gain"\nat_most',
         "is good when it is high",
     ),
+    "a skill that must be low": (
+        "at_least",
+        "at_most",
+        "brier_skill is good when it is high: write at_least",
+    ),
+    "an error that must be high": ('"brier_skill"', '"brier"', "brier is good when it is low: write at_most"),
+    "a coverage that must be low": (
+        'metric = "brier_skill"\nat_least',
+        'metric = "coverage"\nat_most',
+        "coverage is good when it is high",
+    ),
+    "what every model reaches": (
+        '"brier_skill"\nat_least = 0.0',
+        '"auroc"\nat_least = -5',
+        "at_least: auroc is from 0 to 1, and -5 is not",
+    ),
+    "what no model reaches": ("= 0.0", "= 1.5", "brier_skill is 1 or less, and 1.5 is not"),
+    "a difference beyond all": (
+        'metric = "brier_skill"\nat_least = 0.0\njudged_on = "lower"\nfor = "all"',
+        'metric = "brier"\nat_most = 2\njudged_on = "upper"\nfor = "champion"',
+        "a difference of brier is from -1 to 1, and 2 is not",
+    ),
+    "a name with markup": (
+        "[gates.skill]",
+        '[gates."[bold]"]',
+        r"\[gates\.'\[bold\]'\]: a gate's name is of letters A to Z, digits, _ and -",
+    ),
+    "a name that XML cannot hold": (
+        "[gates.skill]",
+        '[gates."a\\u0001"]',
+        r"gates\.'a\\x01'\]: a gate's name",
+    ),
+    "no name": ("[gates.skill]", '[gates.""]', "a gate's name is of"),
+    "a number beyond all": (
+        "= 0.0",
+        f"= 1{'0' * 400}",
+        "must be a number, got a number of hundreds of digits",
+    ),
+    "a number that is not even read": ("= 0.0", f"= 1{'0' * 5000}", "is not TOML: Exceeds the limit"),
+    "brackets without end": ("= 0.0", f"= {'[' * 3000}", "is not TOML"),
     "another format": ("format = 1", "format = 2", "format: must be 1"),
     "no format": ("format = 1", "", "format: is missing"),
     "no gate": (SKILL.removeprefix("\nformat = 1"), "", r"at least one \[gates\.NAME\] is needed"),
@@ -121,6 +162,16 @@ def test_what_no_unit_measures_cannot_be_asked_of_a_new_unit(metric: str) -> Non
         parse_gates(text)
     for measured in SUMMARISED:
         parse_gates(text.replace(metric, measured))
+
+
+def test_every_figure_has_a_direction_and_a_range() -> None:
+    assert set(SENSES) == {*METRICS, "net_benefit_gain", "coverage"}
+    # Bounds that figures keep, of either sense.
+    parse_gates(
+        SKILL.replace('"brier_skill"', '"calibration_slope"').replace("at_least = 0.0", "at_most = 1.4")
+    )
+    parse_gates(SKILL.replace('"brier_skill"', '"calibration_slope"').replace("= 0.0", "= -3.5"))
+    parse_gates(SKILL.replace("= 0.0", "= -0.05"))
 
 
 def test_all_mistakes_are_named_at_once() -> None:

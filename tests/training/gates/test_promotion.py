@@ -21,6 +21,10 @@ from training.gates.promotion import check_promotion
 NAME = "small"
 
 
+TIME = "2026-11-23T10:00:00+00:00"
+SIGNED = f"; its validation was signed {TIME}"
+
+
 @dataclass
 class Line:
     """Versions 1, 2 and 3 of one model.
@@ -41,7 +45,7 @@ class Line:
         """Store a record that says that a version passed, compared with a champion."""
         rival = None if against is None else state_champion(against, self.digest(against))
         values = {"name": NAME, "version": version, "artefact_digest": self.digest(version)}
-        signed = values | {"champion": rival, "passed": True, "gates": []} | changes
+        signed = values | {"champion": rival, "passed": True, "gates": [], "time": TIME} | changes
         store_on_version(sign(signed, self.keys / "validation.key"), NAME, version)
 
     def promote(self, version: str) -> str:
@@ -76,15 +80,15 @@ def line(store: FittedStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_first_champion_replaces_nobody(line: Line) -> None:
-    assert line.promote("2") == "version 2 of small is champion\n"
+    assert line.promote("2") == f"version 2 of small is champion{SIGNED}\n"
     # Again: it is the champion.
-    assert line.promote("2") == "version 2 of small is champion\n"
+    assert line.promote("2") == f"version 2 of small is champion{SIGNED}\n"
 
 
 def test_a_version_compared_with_the_present_champion_replaces_it(line: Line) -> None:
     line.promote("1")
     line.record("2", "1")
-    assert line.promote("2") == "version 2 of small is champion\n"
+    assert line.promote("2") == f"version 2 of small is champion{SIGNED}\n"
 
 
 def test_a_comparison_with_nobody_is_stale_once_there_is_a_champion(line: Line) -> None:
@@ -117,9 +121,9 @@ def test_the_predecessor_that_the_champion_was_compared_with_may_come_back(line:
     line.record("2", "1")
     line.promote("2")
     said = "a way back: the record of version 2 names it as the one it replaced"
-    assert line.promote("1") == f"version 1 of small is champion\n{said}\n"
+    assert line.promote("1") == f"version 1 of small is champion{SIGNED}\n{said}\n"
     # And forward again: it was compared with this one.
-    assert line.promote("2") == "version 2 of small is champion\n"
+    assert line.promote("2") == f"version 2 of small is champion{SIGNED}\n"
     # Two steps back were never compared.
     line.record("3", "2")
     line.promote("3")

@@ -10,22 +10,27 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.typing import NDArray
 
 from features.cohort import Cohort, make_cohort
 from features.cohort_file import CohortFile
 from features.encoding import encode_frame
+from features.errors import ArtefactError
 from features.schema import check_table
 from models.calibration import Recalibration
 from models.care_model import CareModel
+from models.conformal import ConformalBounds
+from models.inputs import Inputs
 from models.registry import FOLDER, Located, load_located, locate
-from models.response_model import ResponseModel
+from models.response_model import OutcomeModel, ResponseModel
 from models.scorer import Scorer
 from models.storage import save_model
 from tests.features.files import make_file
 from tests.models.small import FILE, care_model, small_cohort
+from tests.models.small_care import unsure
 from tests.training.conftest import FittedStore
 from tests.training.validation.work import do_work
-from training.validation.checks import decode_rows, make_reproduction_jobs, run_checks
+from training.validation.checks import check_finite, decode_rows, make_reproduction_jobs, run_checks
 from training.validation.schema_check import check_schema
 
 
@@ -72,6 +77,59 @@ def test_an_edited_version_is_not_reproduced(store: FittedStore, landmark: str) 
     is_so, told = do_work(make_reproduction_jobs(model, fitted_cohort(store.folder), 3, "ridge"))
     assert not is_so
     assert "answers differ by" in told
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_a_number_that_is_none_is_found_and_hides_no_other(store: FittedStore, odd: float) -> None:
+    model, cohort = load_located(locate(store.model)), fitted_cohort(store.folder)
+    # One row alone gives NaN; all others would show that the model was edited.
+    own = edited(model).landmarks["baseline"]
+    response = own.outcomes["response"]
+
+    class Once(OutcomeModel):
+        def predict(self, inputs: Inputs) -> NDArray[np.float64]:
+            answers = super().predict(inputs)
+            answers[1, 0] = odd
+            return answers
+
+    for outcome in (response, model.baseline.outcomes["response"]):
+        hidden = Once(outcome.choice, outcome.score, outcome.uncertainty)
+        changed = ResponseModel(own.encoder, {**own.outcomes, "response": hidden})
+        version = replace(model, landmarks={**model.landmarks, "baseline": changed})
+        is_so, told = do_work(make_reproduction_jobs(version, cohort, 3, "ridge"))
+        assert (is_so, "answers differ by inf at most" in told) == (False, True)
+    bounds = replace(response.choice, bounds=ConformalBounds(odd, 0.5))
+    changed = ResponseModel(own.encoder, {**own.outcomes, "response": replace(response, choice=bounds)})
+    version = replace(model, landmarks={**model.landmarks, "baseline": changed})
+    assert not do_work(make_reproduction_jobs(version, cohort, 3, "ridge"))[0]
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in sqrt")  # that is the fault
+def test_a_version_that_answers_no_number_anywhere_answers_not_alike(tmp_path: Path) -> None:
+    # Scorer, batch and logged model agree on it, and nobody is told anything.
+    folder = tmp_path / "model"
+    located = log(unsure(care_model("ridge")), folder)
+    is_so, told = run_checks(located, load_located(located), small_cohort())["logged_answers"]
+    assert (is_so, "differ by inf at most" in told) == (False, True)
+
+
+def test_an_answer_that_is_no_number_is_refused_before_the_work(store: FittedStore) -> None:
+    model, cohort = load_located(locate(store.model)), fitted_cohort(store.folder)
+    check_finite(model, cohort)
+    said = r"answers are not numbers: response at day_1, 240 of 240 patients"
+    with pytest.raises(ArtefactError, match=said):
+        check_finite(unsure(model, "day_1"), cohort)
+
+
+def test_a_version_that_does_not_say_whom_it_learned_from_is_not_reproduced(store: FittedStore) -> None:
+    model, cohort = load_located(locate(store.model)), fitted_cohort(store.folder)
+    noted = model.learned_from
+    assert noted is not None
+    moved = replace(noted, taken=np.roll(noted.taken, 1))
+    for edited_note in (None, moved, replace(noted, alike=1.0)):
+        version = replace(model, learned_from=edited_note)
+        is_so, told = do_work(make_reproduction_jobs(version, cohort, 3, "ridge"))
+        assert (is_so, told.startswith("the version was not learned from whom it says")) == (False, True)
 
 
 def test_another_seed_or_candidate_is_not_the_version(store: FittedStore) -> None:

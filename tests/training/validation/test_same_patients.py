@@ -49,6 +49,14 @@ def test_they_are_refused_with_other_outcomes_and_with_another_file_or_group() -
             check_strangers(fitted_on(OWN), cohort)
 
 
+def test_a_version_whose_note_of_them_was_emptied_is_refused() -> None:
+    model = fitted_on(OWN)
+    assert model.learned_from is not None
+    emptied = replace(model.learned_from, taken=np.zeros_like(model.learned_from.taken))
+    with pytest.raises(UserError, match="whom it has learned from cannot be so; fit it again"):
+        check_strangers(replace(model, learned_from=emptied), OWN)
+
+
 def mixed(shared: int, strangers: int) -> Cohort:
     """Some of the fit's patients among others."""
     new = small_cohort(strangers, 22)
