@@ -201,7 +201,9 @@ def test_a_record_beside_a_folder_is_found_and_is_no_part_of_the_model(tmp_path:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '"x"', '{"text": "{}"}', '{"text": 1, "signature": "", "key_id": ""}']
+    "text",
+    ["", "[]", '"x"', '{"text": "{}"}', '{"text": 1, "signature": "", "key_id": ""}', "[" * 200_000],
+    ids=["empty", "list", "text", "too little", "number", "brackets without end"],
 )
 def test_a_record_file_that_is_none_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "record.json").write_text(text, encoding="utf-8")
