@@ -232,11 +232,6 @@ def _candidates_of(
     of_folds = [{name: won[i] for name, won in like.winners.items()} for i in range(folds)]
     return final, [reuse_candidates(winners, only) for winners in of_folds]
 
-    final = reuse_candidates({name: found.winner for name, found in like.final.searches.items()}, only)
-    return final, [
-        reuse_candidates({name: won[i] for name, won in like.winners.items()}, only) for i in range(folds)
-    ]
-
 
 def reuse_candidates(winners: Mapping[str, str], only: str | None) -> dict[str, str]:
     """Choose the candidates of a later landmark by those that the search chose at baseline.

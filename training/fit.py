@@ -170,7 +170,7 @@ def fit_cohort(
         durability=measured.durability,
         durability_report=measured.durability_report,
         stopping=stopping,
-        sample_size=needed,
+        sample_sizes=needed,
         parameters=parameters,
         weights=weights,
         warnings=tuple(warnings),

@@ -86,7 +86,8 @@ def test_a_group_with_all_of_a_class_leaves_nothing_to_hold_out() -> None:
     cohort = grouped(small_cohort(), (np.arange(400) % 4).astype(np.intp))
     y = np.where(np.arange(400) % 4 == 1, cohort.response, 1.0)
     cohort = replace(cohort, response=y, remission=y)
-    held = hold_out_groups(cohort, Patients.from_cohort(cohort))
+    half = np.arange(200, dtype=np.intp)
+    held = hold_out_groups(cohort, Patients.from_cohort(cohort), [(half, half + 200)])
     assert held is not None
     assert held.how.startswith("Not possible: without one of the groups, fewer than 2 patients of a class")
 
