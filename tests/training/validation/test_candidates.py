@@ -81,7 +81,7 @@ def test_a_validation_uses_what_was_chosen_in_each_fold_and_says_where_it_does(
     table = pd.read_csv(store.folder / "cohort.csv", dtype="str", keep_default_na=False)
     cohort = make_cohort(parse_cohort_file(COHORT, "cohort.toml"), table)
     found = validate_version(store.model, cohort).outcomes["response"]
-    nested, groups, _, optimism = found.designs
+    nested, groups, _, optimism, _ = found.designs
     assert groups.metrics["brier_skill"].value == pytest.approx(0.0, abs=1e-12)
     assert nested.metrics["brier_skill"].value == pytest.approx(0.0, abs=1e-12)
     assert "candidate chosen without those held out" in groups.how
