@@ -84,12 +84,12 @@ def run_validate(
     from training.validation.run import validate_version
 
     gates = load_gates(gates_path)
+    check_folder(out)
     located = locate_version(model)
     _check_room(located, gates)
     cohort = load_cohort(load_cohort_file(cohort_path), data, query)
     _check_data(located, cohort, gates)
     key = signing_key()
-    check_folder(out)
     distrusted = _distrusted(key)  # found out now, not after the work
     console = Console(width=None if sys.stdout.isatty() else 155)
     console.print(distrusted, style="yellow", highlight=False, markup=False, end="")

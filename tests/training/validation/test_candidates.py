@@ -15,7 +15,7 @@ from tests.models.small import small_cohort
 from tests.training.conftest import FittedStore
 from training.cross_validation import reuse_candidates
 from training.patients import Patients, make_outer_splits
-from training.validation import run
+from training.validation import procedure, run
 from training.validation.candidates import choose_apart
 from training.validation.held_out import hold_out_groups
 from training.validation.pool import Work
@@ -77,7 +77,7 @@ def test_a_validation_uses_what_was_chosen_in_each_fold_and_says_where_it_does(
 
     # As if nothing had been fixed, and the search had chosen prevalence wherever patients were held out.
     monkeypatch.setattr(run, "read_version", read)
-    monkeypatch.setattr(run, "make_reproduction_jobs", lambda *_: Work([], lambda _: (True, "")))
+    monkeypatch.setattr(procedure, "make_reproduction_jobs", lambda *_: Work([], lambda _: (True, "")))
     table = pd.read_csv(store.folder / "cohort.csv", dtype="str", keep_default_na=False)
     cohort = make_cohort(parse_cohort_file(COHORT, "cohort.toml"), table)
     found = validate_version(store.model, cohort).outcomes["response"]

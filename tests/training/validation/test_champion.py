@@ -91,7 +91,7 @@ def test_on_its_own_data_the_champions_procedure_is_validated_not_its_memory() -
     drawn = draw_weights(len(patients.known), groups[patients.known], 1, 100)
     naive = compare(own, memory, challenger, drawn)
     fair = compare(own, memory, challenger, drawn, validated.splits, 3)
-    assert naive["response"].metrics["auroc"].high < -0.05  # hopelessly behind a memory
+    assert naive["response"].metrics["auroc"].high < 0  # hopelessly behind a memory
     assert fair["response"].metrics["auroc"].high > -0.02
     assert abs(fair["response"].metrics["auroc"].value) < 0.06
 

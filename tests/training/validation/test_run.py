@@ -25,9 +25,11 @@ from training.fit import data_digest
 from training.metrics import METRICS
 from training.patients import Patients
 from training.tracking import promote
+from training.validation.artefact import make_rival_jobs
 from training.validation.results import Validation, to_plain
-from training.validation.run import _make_rival_jobs, _Task, validate_version
+from training.validation.run import validate_version
 from training.validation.same_patients import is_same_data
+from training.validation.task import Task
 from training.validation.version import read_version
 
 
@@ -233,8 +235,8 @@ def test_without_folds_a_champion_that_learned_from_the_patients_is_not_asked_fr
     patients = Patients.from_cohort(cohort)
     nobody = {name: 0 * y for name, y in patients.outcomes.items()}
     weights = np.ones((1, len(patients.known)))
-    task = _Task(version, version, cohort, replace(patients, outcomes=nobody), weights, 3)
-    answered = do_work(_make_rival_jobs(task, version))
+    task = Task(version, version, cohort, replace(patients, outcomes=nobody), weights, 3)
+    answered = do_work(make_rival_jobs(task, version))
     assert isinstance(answered, str)
     assert "for its procedure there are no folds: cannot cross-validate: 0 patients" in answered
 
