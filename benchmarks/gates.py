@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from features.cohort import Cohort
     from training.validation.results import Validation
 
-__all__ = ["run"]
+__all__ = ["judge_first", "run", "shuffle_outcomes"]
 
 _COHORTS: Final = {2_000: 200, 500: 100}
 """By their size: the demo's, and one at which intervals are hardest to get right."""
@@ -72,27 +72,49 @@ def run(console: Console) -> dict[str, Any]:
 
 
 def _judge_blind(size: int, seed: int) -> tuple[bool, bool]:
-    made = _shuffle(cohort(size, seed), np.random.default_rng(seed))
+    made = shuffle_outcomes(cohort(size, seed), np.random.default_rng(seed))
     patients = Patients.from_cohort(made)
     table = predict_first(patients, hold_out_folds(patients, seed, 1), seed, CANDIDATE)
-    return _judge(validate_first(made, table, seed, CANDIDATE))
+    return judge_first(validate_first(made, table, seed, CANDIDATE))
 
 
 def _judge_and_hold(size: int, seed: int) -> tuple[tuple[bool, bool], list[Held]]:
     validated, held = hold_intervals(cohort(size, seed), seed)
-    return _judge(validated), held
+    return judge_first(validated), held
 
 
-def _judge(validated: Validation) -> tuple[bool, bool]:
-    """Whether all gates accept it, and whether that of skill does."""
+def judge_first(validated: Validation) -> tuple[bool, bool]:
+    """Judge a first design by the shipped gates for all patients and for subgroups.
+
+    Parameters
+    ----------
+    validated : Validation
+        From `benchmarks.first_design.validate_first`.
+
+    Returns
+    -------
+    tuple of bool
+        Whether all gates accept it, and whether that of skill does.
+    """
     gates = load_gates(None)
     asked = tuple(gate for gate in gates.gates if gate.population in _POPULATIONS)
     judged = judge(validated, replace(gates, gates=asked))
     return passed(judged), all(one.accepted for one in judged if one.gate.name == "skill")
 
 
-def _shuffle(made: Cohort, rng: np.random.Generator) -> Cohort:
-    """Shuffle the outcomes of the patients with an endpoint, within each plan."""
+def shuffle_outcomes(made: Cohort, rng: np.random.Generator) -> Cohort:
+    """Shuffle the outcomes of the patients with an endpoint, within each plan.
+
+    Parameters
+    ----------
+    made : Cohort
+    rng : Generator
+
+    Returns
+    -------
+    Cohort
+        In which response and remission of a patient are those of another one on the same plan.
+    """
     response, remission = made.response.copy(), made.remission.copy()
     known = np.flatnonzero(~np.isnan(made.response))
     for plan in np.unique(made.rows[known, -1]):
