@@ -145,7 +145,7 @@ def _predict_also(
 
 def _estimates(outcome: OutcomeValidation) -> dict[Any, Estimate]:
     """What gates are judged on, and every other figure; in subgroups by figure, predictor and level."""
-    found: dict[Any, Estimate] = dict(outcome.designs[0].metrics)
+    found: dict[Any, Estimate] = {key: outcome.designs[0].metrics[key] for key in METRICS}
     if outcome.coverage is not None:
         found["coverage"] = outcome.coverage
     gain = outcome.net_benefit["gain"]

@@ -54,12 +54,14 @@ def show_gates(m: Material) -> list[Table]:
 def _row(verdict: _Verdict) -> list[str]:
     figure = {key: verdict.get(key) for key in ("value", "low", "high")}
     told = " ".join(filter(None, [say(figure, 3), str(verdict.get("where") or "")]))
+    # The evidence of a check that holds stands in a table of its own (`show_checks`).
+    reason = "" if verdict.get("verdict") == "pass" else str(verdict.get("reason") or "")
     accepted = " (accepted)" if verdict.get("ok") and verdict.get("verdict") != "pass" else ""
     return [
         _name(verdict),
         str(verdict.get("outcome") or ""),
         str(verdict.get("for") or ""),
-        told if is_defined(figure) else str(verdict.get("reason") or ""),
+        told if is_defined(figure) else reason,
         str(verdict.get("bound", "")),
         f"{verdict.get('verdict', '')}{accepted}",
     ]

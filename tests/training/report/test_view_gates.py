@@ -31,7 +31,12 @@ def test_many_verdicts_of_a_gate_are_told_by_the_worst_and_folded(material: Mate
 
 def test_a_verdict_without_a_figure_gives_its_reason_and_a_figure_its_threshold(material: Material) -> None:
     nothing = verdict(
-        name="champion", value=None, low=None, high=None, reason="not measured: no other champion"
+        name="champion",
+        verdict="too little data to say",
+        value=None,
+        low=None,
+        high=None,
+        reason="not measured: no other champion",
     )
     (table,) = show_gates(replace(material, verdicts=(nothing, verdict(where="at the threshold 0.4"))))
     assert [row[3] for row in table.rows] == [
