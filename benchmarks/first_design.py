@@ -96,7 +96,7 @@ def validate_first(made: Cohort, table: pd.DataFrame, seed: int, candidate: str)
 def weights_of(patients: Patients, seed: int) -> NDArray[np.float64]:
     """Draw the bootstrap weights of the patients with an endpoint, of shape (samples, n_known)."""
     known = patients.known
-    return draw_weights(len(known), None if patients.groups is None else patients.groups[known], seed)
+    return draw_weights(len(known), patients.known_groups, seed)
 
 
 def clinical_thresholds(outcome: str) -> dict[str, float]:

@@ -148,7 +148,7 @@ def fit_cohort(
         for name, stage in zip(usable, stages[1:], strict=True)
     }
     known = patients.known
-    weights = draw_weights(len(known), None if patients.groups is None else patients.groups[known], seed)
+    weights = draw_weights(len(known), patients.known_groups, seed)
     measured = _measure(cohort, validated, landmarks, weights, seed)
     outcomes = measured.outcomes
     parameters = validated.final.model.encoder.n_parameters_

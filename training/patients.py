@@ -56,6 +56,11 @@ class Patients:
         """Indices of the patients whose endpoint was observed."""
         return np.flatnonzero(~np.isnan(self.outcomes["response"]))
 
+    @property
+    def known_groups(self) -> NDArray[np.intp] | None:
+        """Groups of these patients; None without groups."""
+        return None if self.groups is None else self.groups[self.known]
+
     def take(self, index: NDArray[np.intp]) -> Patients:
         """Keep some of the patients."""
         outcomes = {name: y[index] for name, y in self.outcomes.items()}

@@ -3,47 +3,38 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from training.metrics import METRICS
 
 if TYPE_CHECKING:
     from training.gates.gate import Bound
 
-__all__ = ["SENSES", "Sense", "find_misuse"]
+__all__ = ["SENSES", "find_misuse"]
 
 
-class Sense(NamedTuple):
-    """What a figure means.
-
-    Parameters
-    ----------
-    bound : {"at_least", "at_most"} or None
-        The bound of a figure that is good when it is high, or low; None if it is good in the middle.
-    low, high : float
-        What it can be.
-    """
-
-    bound: Bound | None
-    low: float
-    high: float
-
-
-SENSES: Final = {
-    "auroc": Sense("at_least", 0, 1),
-    "average_precision": Sense("at_least", 0, 1),
-    "brier": Sense("at_most", 0, 1),
-    "brier_skill": Sense("at_least", -math.inf, 1),
-    "scaled_brier": Sense("at_least", -math.inf, 1),
-    "log_loss": Sense("at_most", 0, math.inf),
-    "calibration_intercept": Sense(None, -math.inf, math.inf),
-    "calibration_slope": Sense(None, -math.inf, math.inf),
-    "ici": Sense("at_most", 0, 1),
-    "e50": Sense("at_most", 0, 1),
-    "e90": Sense("at_most", 0, 1),
-    "o_e": Sense(None, 0, math.inf),
-    "net_benefit_gain": Sense("at_least", -math.inf, 1),
-    "coverage": Sense("at_least", 0, 1),
+SENSES: Final[dict[str, Bound | None]] = {
+    "auroc": "at_least",
+    "average_precision": "at_least",
+    "brier": "at_most",
+    "brier_skill": "at_least",
+    "scaled_brier": "at_least",
+    "log_loss": "at_most",
+    "calibration_intercept": None,
+    "calibration_slope": None,
+    "ici": "at_most",
+    "e50": "at_most",
+    "e90": "at_most",
+    "o_e": None,
+    "net_benefit_gain": "at_least",
+    "coverage": "at_least",
 }
-"""By figure that a gate can judge."""
+"""By figure that a gate can judge: the bound of one that is good when it is high, or low; None of one that is
+good in the middle."""
+_WITHIN: Final = {name: metric.within for name, metric in METRICS.items()} | {
+    "net_benefit_gain": (-math.inf, 1.0),
+    "coverage": (0.0, 1.0),
+}
 
 
 def find_misuse(metric: str, population: str, bound: Bound, value: float) -> str:
@@ -67,12 +58,13 @@ def find_misuse(metric: str, population: str, bound: Bound, value: float) -> str
     >>> find_misuse("auroc", "all", "at_least", 7.0)
     'auroc is from 0 to 1, and 7 is not'
     """
-    sense = SENSES.get(metric)
-    if sense is None:
+    if metric not in SENSES:
         return ""
-    if sense.bound not in (None, bound):
-        return f"{metric} is good when it is {'high' if bound == 'at_most' else 'low'}: write {sense.bound}"
-    low, high, what = sense.low, sense.high, metric
+    if SENSES[metric] not in (None, bound):
+        return (
+            f"{metric} is good when it is {'high' if bound == 'at_most' else 'low'}: write {SENSES[metric]}"
+        )
+    (low, high), what = _WITHIN[metric], metric
     if population == "champion":  # a difference
         reach = high - low
         low, high, what = -reach, reach, f"a difference of {metric}"

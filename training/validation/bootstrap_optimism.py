@@ -92,8 +92,7 @@ def correct_by_bootstrap(
         )
         return {name: Design.not_possible(_KEY, _TITLE, how) for name in OUTCOMES}
     known = patients.known
-    groups = None if patients.groups is None else patients.groups[known]
-    weights = draw_weights(len(known), groups, seed)
+    weights = draw_weights(len(known), patients.known_groups, seed)
     how = _tell(patients, len(done))
     found = {}
     for name, apparent in predict_own(patients, model, seed).items():

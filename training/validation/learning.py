@@ -129,8 +129,7 @@ def _join(
     failed = {task.share for task, result in pairs if result is None}
     shares = [share for share in range(len(_SHARES)) if share not in failed]
     known = patients.known
-    groups = None if patients.groups is None else patients.groups[known]
-    weights = draw_weights(len(known), groups, seed, _SAMPLES)
+    weights = draw_weights(len(known), patients.known_groups, seed, _SAMPLES)
     learned = {
         share: round(float(np.mean([len(task.learn) for task in tasks if task.share == share])))
         for share in shares

@@ -134,8 +134,7 @@ def correct_optimism(
         how = f"Not possible: of no sample of 63.2 % could be learned: {why}"
         return {name: Design.not_possible(_KEY, _TITLE, how) for name in OUTCOMES}
     known = patients.known
-    groups = None if patients.groups is None else patients.groups[known]
-    weights = draw_weights(len(known), groups, seed, _SAMPLES)
+    weights = draw_weights(len(known), patients.known_groups, seed, _SAMPLES)
     how = _tell(patients, len(done), len(refits), candidate)
     return {
         name: Design(

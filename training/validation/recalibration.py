@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from training.bootstrap import draw_metrics, draw_weights, repeats_of
-from training.logistic import fit_logistic
+from training.logistic import clipped_logit, fit_logistic
 from training.metrics import Metric, Predicted
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def recalibrate(
     slopes : ndarray of shape (n,)
         That each patient was recalibrated with; 1 if none was learned.
     """
-    line = _line(ends[0])
+    line = clipped_logit(ends[0])
     moved, slopes = tuple(np.empty(len(y)) for _ in ends), np.empty(len(y))
     for train, test in splits:
         once = np.ones((1, len(train)))
@@ -62,7 +62,7 @@ def recalibrate(
         else:
             a, b = fit_logistic(np.ones((len(train), 1)), y[train], once, offset=line[train])[0, 0], 1.0
         for new, old in zip(moved, ends, strict=True):
-            new[test] = expit(a + b * _line(old[test]))
+            new[test] = expit(a + b * clipped_logit(old[test]))
         slopes[test] = b
     return moved, slopes
 
@@ -119,14 +119,9 @@ def _learn(
 
 
 def _lines(data: Predicted, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    intercepts, slopes = fit_logistic(_columns(_line(data.p)), data.y, weights).T
+    intercepts, slopes = fit_logistic(_columns(clipped_logit(data.p)), data.y, weights).T
     return {"intercept": intercepts, "slope": slopes}
 
 
 def _columns(line: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.column_stack([np.ones(len(line)), line])
-
-
-def _line(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = logit(np.clip(p, 1e-6, 1 - 1e-6))
-    return result

@@ -84,7 +84,7 @@ def validate_version(
     patients = Patients.from_cohort(cohort) if same else take_externally(cohort)
     seed = version.seed if seed is None else seed
     known = patients.known
-    weights = draw_weights(len(known), None if patients.groups is None else patients.groups[known], seed)
+    weights = draw_weights(len(known), patients.known_groups, seed)
     task = Task(version, champion, cohort, patients, weights, seed)
     found = (validate_procedure if same else validate_artefact)(task, Pool(progress))
     against = None if champion is None else champion.model
