@@ -152,7 +152,7 @@ def draw_avoided(key: str, curve: Plain, thresholds: Sequence[float]) -> Markup:
 def draw_instability(key: str, found: Plain, what: str) -> Markup:
     """Mean prediction of bootstrap refits, and their central 95 %, against the version's own."""
     at, value, low, high = _defined(found["by_prediction"])
-    plot = Plot((0, 1), (0, 1), width=480, height=480)
+    plot = Plot((0, 1), (0, 1), width=490, height=480, right=26)
     plot.axis_x(_UNIT, f"This version's probability of {what}", _percent)
     plot.axis_y(_UNIT, "Probability after refitting", _percent)
     plot.line([(0, 0), (1, 1)], "guide")

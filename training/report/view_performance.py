@@ -25,7 +25,6 @@ _SIDE_BY_SIDE: Final = (
     "auroc",
     "brier",
     "brier_skill",
-    "log_loss",
     "calibration_intercept",
     "calibration_slope",
     "ici",
