@@ -16,7 +16,7 @@ from joblib import Parallel, delayed, parallel_config
 from rich.table import Table
 
 from benchmarks.first_design import predict_first, validate_first
-from benchmarks.held_intervals import CANDIDATE, hold_intervals, summarise
+from benchmarks.held_intervals import CANDIDATE, JUDGED, hold_intervals, summarise
 from benchmarks.simulated import cohort
 from models.response_model import OUTCOMES
 from training.gates.judge import judge, passed
@@ -65,7 +65,9 @@ def run(console: Console) -> dict[str, Any]:
             }
             for key, verdicts in judged.items()
         },
-        "intervals": {str(of): {"cohorts": _COHORTS[of], **summarise(found)} for of, found in held.items()},
+        "intervals": {
+            str(of): {"cohorts": _COHORTS[of], **summarise(found, _COHORTS[of])} for of, found in held.items()
+        },
     }
     _show(console, result)
     return result
@@ -142,10 +144,17 @@ def _show(console: Console, result: dict[str, Any]) -> None:
             cells = []
             for name in OUTCOMES:
                 one = found[name][figure]
+                low, high = one["covered within"]
                 cells += [
                     f"{one['mean']:.3f} ({one['sd']:.3f})",
-                    f"{one['covered']:.3f} of {one['intervals']}",
+                    f"{one['covered']:.3f} ({low:.3f} to {high:.3f}) of {one['intervals']}",
                     f"{one['above']:.3f}",
                 ]
             table.add_row(figure, *cells)
         console.print(table)
+        shares = np.array([found[name][figure]["covered"] for name in OUTCOMES for figure in JUDGED])
+        below, above = int((shares < _AIM[0]).sum()), int((shares > _AIM[1]).sum())
+        console.print(
+            f"{len(shares)} of these are judged by gates: {shares.mean():.3f} on average, "
+            f"{below} below the aim, {above} above it"
+        )

@@ -2,7 +2,8 @@
 
 The candidate is the elastic net; the champion's part is played by the ridge regression. The truth of an
 interval is the figure of the very models that it tells of, those of the folds, among 20,000 fresh patients of
-new sites.
+new sites. Each of these counts as a responder by the true probability, and as none by the rest: outcomes
+drawn once would be off by chance, and by the same chance for all cohorts.
 """
 
 from __future__ import annotations
@@ -11,36 +12,43 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.first_design import clinical_thresholds, predict_first, validate_first, weights_of
 from benchmarks.simulated import fresh
 from models.response_model import OUTCOMES
+from models.wilson import wilson_interval
 from training.bootstrap import Estimate, repeats_of
 from training.metrics import METRICS
 from training.net_benefit import gain_metric
 from training.patients import Patients
 from training.validation.champion import Answers, subtract_champion
-from training.validation.coverage import measure_coverage
+from training.validation.coverage import share_inside
 from training.validation.held_out import hold_out_folds
 from training.validation.subgroups import find_subgroups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
-
     from benchmarks.simulated import Fresh
     from features.cohort import Cohort
     from training.folds import Split
     from training.validation.results import OutcomeValidation, Validation
 
-__all__ = ["CANDIDATE", "Held", "hold_intervals", "summarise"]
+__all__ = ["CANDIDATE", "CHAMPION", "JUDGED", "Held", "find_truths", "hold_intervals", "summarise"]
 
 CANDIDATE: Final = "elastic_net"
-_CHAMPION: Final = "ridge"
+CHAMPION: Final = "ridge"
 _IN_SUBGROUPS: Final = ("auroc", "ici")
 """Figures that gates judge in subgroups."""
 _SUBGROUPS: Final = "in subgroups"
+_THRESHOLDS: Final = ("low", "middle", "high")
+JUDGED: Final = (
+    *("brier_skill", "calibration_slope", "ici", "coverage", "champion"),
+    *(f"net_benefit_gain, {at}" for at in _THRESHOLDS),
+    *(f"{metric} {_SUBGROUPS}" for metric in _IN_SUBGROUPS),
+)
+"""Figures whose intervals the shipped gates judge."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,7 @@ def hold_intervals(made: Cohort, seed: int) -> tuple[Validation, list[Held]]:
     held = hold_out_folds(patients, seed, 1)
     whole, splits = _predict_also(patients, held.splits, people)
     own, others = {}, {}
-    for candidate in (CANDIDATE, _CHAMPION):
+    for candidate in (CANDIDATE, CHAMPION):
         table = predict_first(whole, replace(held, splits=splits), seed, candidate)
         is_own = table["patient"] < len(patients.rows)
         own[candidate], others[candidate] = table[is_own], table[~is_own]
@@ -93,7 +101,7 @@ def hold_intervals(made: Cohort, seed: int) -> tuple[Validation, list[Held]]:
             for tables in (own, others)
         ]
         estimates = _estimates(outcome) | {"champion": _against_champion(made, name, of_outcome[0], seed)}
-        truths = _truths(made, people, name, of_outcome[1])
+        truths = find_truths(made, people, name, of_outcome[1])
         found += [
             Held(name, key[0] if isinstance(key, tuple) else key, one.low, one.high, truths[key])
             for key, one in estimates.items()
@@ -101,13 +109,51 @@ def hold_intervals(made: Cohort, seed: int) -> tuple[Validation, list[Held]]:
     return validated, found
 
 
-def summarise(found: Sequence[Held]) -> dict[str, dict[str, Any]]:
+def find_truths(made: Cohort, people: Fresh, name: str, tables: dict[str, pd.DataFrame]) -> dict[Any, float]:
+    """Give the figures of models of the folds among fresh patients, outcomes in proportion to their chance.
+
+    Parameters
+    ----------
+    made : Cohort
+        Whose cohort file declares the subgroups.
+    people : Fresh
+    name : str
+        The outcome.
+    tables : dict of str to DataFrame
+        Of `CANDIDATE` and `CHAMPION`, from `predict_first`: all of the people, in their order, in each fold.
+
+    Returns
+    -------
+    dict
+        By figure; in subgroups by figure, predictor and level.
+    """
+    both = {key: _in_both_outcomes(table) for key, table in tables.items()}
+    (ours,), (theirs,) = (repeats_of(both[key]) for key in (CANDIDATE, CHAMPION))
+    person = both[CANDIDATE]["person"].to_numpy()
+    weights = np.where(ours.y == 1, people.truth[name][person], 1 - people.truth[name][person])
+    found: dict[Any, float] = {key: metric(ours, weights) for key, metric in METRICS.items()}
+    for at, threshold in clinical_thresholds(name).items():
+        found[f"net_benefit_gain, {at}"] = gain_metric(threshold)(ours, weights)
+    found["coverage"] = float(share_inside(both[CANDIDATE], weights[None])[0, 0])
+    found["champion"] = found["brier"] - METRICS["brier"](theirs, weights)
+    for predictor, members in find_subgroups(replace(made, rows=people.clinic)).items():
+        for level, member in members.items():
+            inside = member[person]
+            part = ours.take(inside)
+            for metric in _IN_SUBGROUPS:
+                found[f"{metric} {_SUBGROUPS}", predictor, level] = METRICS[metric](part, weights[inside])
+    return found
+
+
+def summarise(found: Sequence[Held], cohorts: int) -> dict[str, dict[str, Any]]:
     """Share of the intervals that hold the truth, that lie above it, and that hold the mean of all truths.
 
     Parameters
     ----------
     found : sequence of Held
         Of all cohorts.
+    cohorts : int
+        Of which the first share has a 95 % interval (Wilson): subgroups of one cohort count once.
 
     Returns
     -------
@@ -118,12 +164,14 @@ def summarise(found: Sequence[Held]) -> dict[str, dict[str, Any]]:
     for outcome, figure in dict.fromkeys((one.outcome, one.figure) for one in found):
         ends = [(o.low, o.high, o.truth) for o in found if (o.outcome, o.figure) == (outcome, figure)]
         low, high, truth = np.array([one for one in ends if not np.isnan(one).any()]).reshape(-1, 3).T
-        mean = float(truth.mean())
+        mean, covered = float(truth.mean()), float(((low <= truth) & (truth <= high)).mean())
+        of = min(cohorts, len(truth))
         result[outcome][figure] = {
             "intervals": len(truth),
             "mean": mean,
             "sd": float(truth.std(ddof=1)),
-            "covered": float(((low <= truth) & (truth <= high)).mean()),
+            "covered": covered,
+            "covered within": [float(end) for end in wilson_interval(covered * of, of)],
             "above": float((low > truth).mean()),
             "mean covered": float(((low <= mean) & (mean <= high)).mean()),
         }
@@ -149,7 +197,7 @@ def _estimates(outcome: OutcomeValidation) -> dict[Any, Estimate]:
     if outcome.coverage is not None:
         found["coverage"] = outcome.coverage
     gain = outcome.net_benefit["gain"]
-    for at, *values in zip(("low", "middle", "high"), gain.value, gain.low, gain.high, strict=True):
+    for at, *values in zip(_THRESHOLDS, gain.value, gain.low, gain.high, strict=True):
         found[f"net_benefit_gain, {at}"] = Estimate(*values)
     for member in (member for group in outcome.subgroups for member in group.members if not member.too_small):
         for metric in _IN_SUBGROUPS:
@@ -159,7 +207,7 @@ def _estimates(outcome: OutcomeValidation) -> dict[Any, Estimate]:
 
 def _against_champion(made: Cohort, name: str, tables: dict[str, pd.DataFrame], seed: int) -> Estimate:
     """The paired difference of the Brier scores, as `validate` makes it."""
-    theirs = tables[_CHAMPION]
+    theirs = tables[CHAMPION]
     p, fold = np.full(len(made.rows), np.nan), np.zeros(len(made.rows), dtype=np.intp)
     p[theirs["patient"]], fold[theirs["patient"]] = theirs["probability"], theirs["fold"]
     answers = {name: [Answers(p, fold, float(theirs["parameters"].mean()))]}
@@ -169,20 +217,11 @@ def _against_champion(made: Cohort, name: str, tables: dict[str, pd.DataFrame], 
     ]
 
 
-def _truths(made: Cohort, people: Fresh, name: str, tables: dict[str, pd.DataFrame]) -> dict[Any, float]:
-    """The figures of `_estimates`, of the same models among fresh patients."""
-    (ours,), (theirs,) = (repeats_of(tables[key]) for key in (CANDIDATE, _CHAMPION))
-    once = np.ones(len(ours.y))
-    found: dict[Any, float] = {key: metric(ours, once) for key, metric in METRICS.items()}
-    for at, threshold in clinical_thresholds(name).items():
-        found[f"net_benefit_gain, {at}"] = gain_metric(threshold)(ours, once)
-    found["coverage"] = measure_coverage(tables[CANDIDATE], np.stack([once, once])).value
-    found["champion"] = found["brier"] - METRICS["brier"](theirs, once)
-    folds = len(np.unique(ours.fold))  # each one's model predicts all fresh patients, in their order
-    for predictor, members in find_subgroups(replace(made, rows=people.clinic)).items():
-        for level, inside in members.items():
-            part = ours.take(np.tile(inside, folds))
-            for metric in _IN_SUBGROUPS:
-                value = METRICS[metric](part, np.ones(len(part.y)))
-                found[f"{metric} {_SUBGROUPS}", predictor, level] = value
-    return found
+def _in_both_outcomes(table: pd.DataFrame) -> pd.DataFrame:
+    """Tell of everybody twice, with and without the outcome, under a number of its own.
+
+    `person` is then the fresh patient, counted from 0.
+    """
+    of = table.assign(person=table["patient"] - table["patient"].min())
+    both = pd.concat([of.assign(observed=observed) for observed in (1.0, 0.0)], ignore_index=True)
+    return both.assign(patient=np.arange(len(both)))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from training.metrics import Predicted
 
-__all__ = ["measure_coverage"]
+__all__ = ["measure_coverage", "share_inside"]
 
 
 def measure_coverage(table: pd.DataFrame, weights: NDArray[np.float64]) -> Estimate:
@@ -51,13 +51,30 @@ def measure_coverage(table: pd.DataFrame, weights: NDArray[np.float64]) -> Estim
     ----------
     Austin and Steyerberg, Stat Med 2014;33:517-535 (the curve).
     """
-    repeats, lows, highs = (repeats_of(table, column) for column in ("probability", "low", "high"))
-    rows = rows_with_both(repeats[0].y, weights)
-    drawn = np.array(
-        [_inside(data, low.p, high.p, rows) for data, low, high in zip(repeats, lows, highs, strict=True)]
-    )
+    rows = rows_with_both(repeats_of(table)[0].y, weights)
+    drawn = share_inside(table, rows)
     draws = Draws(drawn[:, 0], drawn[:, 1:].mean(axis=0), count_units(weights), within=(0.0, 1.0))
     return draws.estimate()
+
+
+def share_inside(table: pd.DataFrame, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the share that `measure_coverage` is about, under each of several sets of weights.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As of `measure_coverage`.
+    rows : ndarray of shape (k, n)
+
+    Returns
+    -------
+    ndarray of shape (r, k)
+        In each repeat.
+    """
+    repeats, lows, highs = (repeats_of(table, column) for column in ("probability", "low", "high"))
+    return np.array(
+        [_inside(data, low.p, high.p, rows) for data, low, high in zip(repeats, lows, highs, strict=True)]
+    )
 
 
 def _inside(
