@@ -42,13 +42,14 @@ CHAMPION: Final = "ridge"
 _IN_SUBGROUPS: Final = ("auroc", "ici")
 """Figures that gates judge in subgroups."""
 _SUBGROUPS: Final = "in subgroups"
-_THRESHOLDS: Final = ("low", "middle", "high")
+_THRESHOLDS: Final = tuple(clinical_thresholds(OUTCOMES[0]))
 JUDGED: Final = (
     *("brier_skill", "calibration_slope", "ici", "coverage", "champion"),
     *(f"net_benefit_gain, {at}" for at in _THRESHOLDS),
     *(f"{metric} {_SUBGROUPS}" for metric in _IN_SUBGROUPS),
 )
-"""Figures whose intervals the shipped gates judge."""
+"""Figures that the shipped gates judge; net benefit at three thresholds, where the gate takes the worst of
+all in the range."""
 
 
 @dataclass(frozen=True)
