@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -85,7 +86,7 @@ def _show_units_of(outcome: str, design: Plain, metric: str) -> Figure:
             f"{unit['events']} / {unit['patients']}",
             "" if is_defined(unit["metrics"].get(metric)) else "too few patients",
         )
-        for unit in sorted(design["units"], key=lambda unit: str(unit["name"]))
+        for unit in sorted(design["units"], key=lambda unit: _as_counted(str(unit["name"])))
     ]
     if is_defined(design["summary"].get(metric)):
         rows.append(Row("Mean (random effects)", design["summary"][metric], kind="summary"))
@@ -152,3 +153,8 @@ def _say_p(p: float | None) -> str:
     if p is None:
         return "not tested"
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def _as_counted(name: str) -> list[str | int]:
+    """Sort key by which site 9 comes before site 10."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
