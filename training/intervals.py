@@ -17,7 +17,10 @@ reaches. So the square is shifted by twice what drawing adds to it, and cut off 
 A repeated cross-validation estimates the mean over all splits into folds. Its figure still depends on the
 few splits that were made, which no drawing of patients shows: the variance between repeats, over their number
 (Koehler, Brown and Haneuse, Am Stat 2009;63:155-162), is added to that of the bootstrap. So is what folds add
-that learn from each other's patients (`training.overlap`).
+that learn from each other's patients (`training.overlap`). The sum is better known than the part that comes
+from a dozen groups: it has the degrees of freedom of Satterthwaite (Biometrics Bull 1946;2:110-114). With
+very few groups these rise faster than the sum, so that what is added would make an interval narrower; it then
+stays that of the patients alone.
 """
 
 from __future__ import annotations
@@ -37,7 +40,6 @@ _TAIL: Final = 0.025
 FEWEST_UNITS: Final = 3
 """Of which an interval can be told."""
 _FEW: Final = 10
-_NORMAL: Final = float(ndtri(1 - _TAIL))
 
 
 def count_units(weights: NDArray[np.float64]) -> int:
@@ -91,21 +93,35 @@ def find_interval(
     defined = samples[~np.isnan(samples)]
     if not len(defined) or np.isnan(value) or units < FEWEST_UNITS:
         return float("nan"), float("nan")
-    reach = float(np.sqrt(units / (units - 1)) * student.ppf(1 - _TAIL, units - 1))  # in standard deviations
+    of_patients = units / (units - 1) * float(defined.var())
+    of_splits = float(repeats.var(ddof=1)) / len(repeats) if len(repeats) > 1 else 0.0
+    added = of_splits + overlap**2
+    # What overlap adds has no degrees of freedom that one cross-validation could tell.
+    uncertain = of_patients**2 / (units - 1) + of_splits**2 / max(len(repeats) - 1, 1)
+    freedom = (of_patients + added) ** 2 / uncertain if uncertain > 0 else np.inf
+    alone, quantile = (float(student.ppf(1 - _TAIL, of)) for of in (units - 1, freedom))
+    ends = _ends_of_patients(value, defined, units, quantile, distance=distance)
+    ends = np.hypot(ends, quantile * np.sqrt(added))
+    ends = np.maximum(ends, _ends_of_patients(value, defined, units, alone, distance=distance))
+    low, high = value - float(ends[0]), value + float(ends[1])
+    return max(low, 0.0) if distance else low, high
+
+
+def _ends_of_patients(
+    value: float, samples: NDArray[np.float64], units: int, quantile: float, *, distance: bool
+) -> NDArray[np.float64]:
+    """How far below and above the value the ends lie of what drawing patients shows, of shape (2,)."""
+    reach = float(np.sqrt(units / (units - 1))) * quantile  # in standard deviations
     tails = np.array([-reach, reach])
     if distance:
-        squares = defined**2
-        added = max(float(np.median(squares)) - value**2, 0.0)
-        low, high = np.sqrt(np.maximum(np.quantile(squares, ndtr(tails)) - 2 * added, 0.0))
+        squares = samples**2
+        shift = max(float(np.median(squares)) - value**2, 0.0)
+        low, high = np.sqrt(np.maximum(np.quantile(squares, ndtr(tails)) - 2 * shift, 0.0))
     else:
-        below = ((defined < value).sum() + 0.5 * (defined == value).sum() + 0.5) / (len(defined) + 1)
-        low, high = np.quantile(defined, ndtr(2 * float(ndtri(below)) + tails))
-    splits = repeats.var(ddof=1) / len(repeats) if len(repeats) > 1 else 0.0
-    extra = _NORMAL**2 * (splits + overlap**2)
-    least = reach * float(defined.std()) if units < _FEW else 0.0
-    down, up = max(value - low, least), max(high - value, least)
-    low, high = value - float(np.sqrt(down**2 + extra)), value + float(np.sqrt(up**2 + extra))
-    return max(low, 0.0) if distance else low, high
+        below = ((samples < value).sum() + 0.5 * (samples == value).sum() + 0.5) / (len(samples) + 1)
+        low, high = np.quantile(samples, ndtr(2 * float(ndtri(below)) + tails))
+    least = reach * float(samples.std()) if units < _FEW else 0.0
+    return np.maximum([value - low, high - value], least)
 
 
 def find_band(

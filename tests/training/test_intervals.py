@@ -58,9 +58,37 @@ def test_repeats_that_differ_widen_the_interval() -> None:
     samples = np.linspace(-1, 1, 4001)
     alike = find_interval(np.zeros(4), samples, 10**6)
     assert alike == pytest.approx((-0.95, 0.95), abs=1e-3)
-    repeats = np.array([-0.6, -0.2, 0.2, 0.6])  # standard error 0.2582
-    expected = np.hypot(0.95, 1.96 * repeats.std(ddof=1) / 2)
+    repeats = np.array([-0.6, -0.2, 0.2, 0.6])
+    # Variances: 0.06667 of the repeats' mean, 0.33350 of the samples. By Satterthwaite the sum has
+    # 0.40017^2 / (0.06667^2 / 3) = 108.1 degrees of freedom: quantile 1.98217, tail of the samples to 0.95254.
+    expected = np.hypot(0.95254, 1.98217 * np.sqrt(0.06667))
     assert find_interval(repeats, samples, 10**6) == pytest.approx((-expected, expected), abs=1e-3)
+
+
+def test_an_added_part_that_is_well_known_makes_few_groups_count_for_less() -> None:
+    samples = np.linspace(-1, 1, 4001)
+    # 12 groups: variance 12 / 11 * 0.33350 = 0.36382, and 0.25 of the overlap: 0.61382^2 / (0.36382^2 / 11) =
+    # 31.31 degrees of freedom with the quantile 2.03873, times sqrt(12 / 11) the tail that ends at 0.96676.
+    expected = np.hypot(0.96676, 2.03873 * 0.5)
+    found = find_interval(ONE, samples, 12, overlap=0.5)
+    assert found == pytest.approx((-expected, expected), abs=1e-3)
+    assert expected < np.hypot(0.97849, 2.20099 * 0.5)  # as if the sum were known no better than its part
+
+
+@pytest.mark.parametrize("units", [3, 4, 6, 12, 1000])
+@pytest.mark.parametrize("distance", [False, True])
+def test_an_added_part_never_makes_an_interval_narrower(units: int, distance: bool) -> None:
+    samples = np.abs(np.random.default_rng(2).normal(0.4, 0.1, 4000))
+    ends = np.array(
+        [
+            find_interval(np.array([0.4]), samples, units, overlap=overlap, distance=distance)
+            for overlap in np.linspace(0, 0.5, 51)
+        ]
+    )
+    low, high = ends.T
+    assert (low <= low[0]).all()
+    assert (high >= high[0]).all()
+    assert high[-1] > high[0] + 0.3
 
 
 def test_one_group_has_no_interval() -> None:
