@@ -8,7 +8,7 @@ from features.errors import TrainingDataError
 from models.response_model import OUTCOMES
 from training.bootstrap import draw_weights, repeats_of
 from training.gates.gate import CHECKS
-from training.net_benefit import THRESHOLDS, decision_curves
+from training.net_benefit import CURVE, THRESHOLDS, decision_curves
 from training.patients import Patients
 from training.validation.bands import calibration_band, count_predictions
 from training.validation.coverage import measure_coverage
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from features.cohort import Cohort
     from training.validation.held_out import HeldOut
 
-__all__ = ["clinical_thresholds", "predict_first", "validate_first", "weights_of"]
+__all__ = ["clinical_thresholds", "measured_thresholds", "predict_first", "validate_first", "weights_of"]
 
 
 def predict_first(patients: Patients, held: HeldOut, seed: int, candidate: str) -> pd.DataFrame:
@@ -78,16 +78,16 @@ def validate_first(made: Cohort, table: pd.DataFrame, seed: int, candidate: str)
     for name in OUTCOMES:
         part = table[table["outcome"] == name]
         repeats = repeats_of(part)
-        low, middle, high = clinical_thresholds(name).values()
+        low, high = THRESHOLDS[name]
         outcomes[name] = OutcomeValidation(
             designs=(designs[name],),
             candidate=candidate,
             calibration=calibration_band(repeats, weights),
             histogram=count_predictions(repeats[0]),
-            net_benefit=decision_curves(repeats, weights, (low, middle, high)),
+            net_benefit=decision_curves(repeats, weights, measured_thresholds(name)),
             thresholds=(low, high),
             coverage=measure_coverage(part, weights),
-            subgroups=measure_subgroups(made, repeats, patients.known, weights, middle),
+            subgroups=measure_subgroups(made, repeats, patients.known, weights, (low + high) / 2),
         )
     so = dict.fromkeys(CHECKS, (True, "not the subject here"))
     return Validation({"champion": ""}, {}, "", True, so, outcomes, seed=seed)
@@ -100,6 +100,12 @@ def weights_of(patients: Patients, seed: int) -> NDArray[np.float64]:
 
 
 def clinical_thresholds(outcome: str) -> dict[str, float]:
-    """Give both ends and the middle of the clinical range, where net benefit is measured."""
+    """Give both ends and the middle of the clinical range."""
     low, high = THRESHOLDS[outcome]
     return {"low": low, "middle": (low + high) / 2, "high": high}
+
+
+def measured_thresholds(outcome: str) -> tuple[float, ...]:
+    """Give the thresholds of the decision curve that lie in the clinical range."""
+    low, high = THRESHOLDS[outcome]
+    return tuple(at for at in CURVE if low <= at <= high)

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from benchmarks.first_design import clinical_thresholds, predict_first, validate_first, weights_of
+from benchmarks.first_design import (
+    clinical_thresholds,
+    measured_thresholds,
+    predict_first,
+    validate_first,
+    weights_of,
+)
 from benchmarks.simulated import fresh
 from models.response_model import OUTCOMES
 from models.wilson import wilson_interval
@@ -42,14 +48,13 @@ CHAMPION: Final = "ridge"
 _IN_SUBGROUPS: Final = ("auroc", "ici")
 """Figures that gates judge in subgroups."""
 _SUBGROUPS: Final = "in subgroups"
-_THRESHOLDS: Final = tuple(clinical_thresholds(OUTCOMES[0]))
+_GAIN: Final = "net_benefit_gain"
 JUDGED: Final = (
-    *("brier_skill", "calibration_slope", "ici", "coverage", "champion"),
-    *(f"net_benefit_gain, {at}" for at in _THRESHOLDS),
+    *("brier_skill", "calibration_slope", "ici", _GAIN, "coverage", "champion"),
     *(f"{metric} {_SUBGROUPS}" for metric in _IN_SUBGROUPS),
 )
-"""Figures that the shipped gates judge; net benefit at three thresholds, where the gate takes the worst of
-all in the range."""
+"""Figures that the shipped gates judge; net benefit where the gate does, at the threshold of the clinical
+range with the lowest estimate."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,9 @@ def hold_intervals(made: Cohort, seed: int) -> tuple[Validation, list[Held]]:
             {key: table[table["outcome"] == name] for key, table in tables.items()}
             for tables in (own, others)
         ]
-        estimates = _estimates(outcome) | {"champion": _against_champion(made, name, of_outcome[0], seed)}
+        estimates = _estimates(name, outcome) | {
+            "champion": _against_champion(made, name, of_outcome[0], seed)
+        }
         truths = find_truths(made, people, name, of_outcome[1])
         found += [
             Held(name, key[0] if isinstance(key, tuple) else key, one.low, one.high, truths[key])
@@ -126,15 +133,17 @@ def find_truths(made: Cohort, people: Fresh, name: str, tables: dict[str, pd.Dat
     Returns
     -------
     dict
-        By figure; in subgroups by figure, predictor and level.
+        By figure; net benefit by figure and threshold, too; in subgroups by figure, predictor and level.
     """
     both = {key: _in_both_outcomes(table) for key, table in tables.items()}
     (ours,), (theirs,) = (repeats_of(both[key]) for key in (CANDIDATE, CHAMPION))
     person = both[CANDIDATE]["person"].to_numpy()
     weights = np.where(ours.y == 1, people.truth[name][person], 1 - people.truth[name][person])
     found: dict[Any, float] = {key: metric(ours, weights) for key, metric in METRICS.items()}
-    for at, threshold in clinical_thresholds(name).items():
-        found[f"net_benefit_gain, {at}"] = gain_metric(threshold)(ours, weights)
+    for at in measured_thresholds(name):
+        found[_GAIN, at] = gain_metric(at)(ours, weights)
+    for label, at in clinical_thresholds(name).items():
+        found[f"{_GAIN}, {label}"] = found[_GAIN, at]
     found["coverage"] = float(share_inside(both[CANDIDATE], weights[None])[0, 0])
     found["champion"] = found["brier"] - METRICS["brier"](theirs, weights)
     for predictor, members in find_subgroups(replace(made, rows=people.clinic)).items():
@@ -192,14 +201,20 @@ def _predict_also(
     return Patients(patients.cohort_file, rows, outcomes, groups), more
 
 
-def _estimates(outcome: OutcomeValidation) -> dict[Any, Estimate]:
-    """What gates are judged on, and every other figure; in subgroups by figure, predictor and level."""
+def _estimates(name: str, outcome: OutcomeValidation) -> dict[Any, Estimate]:
+    """What gates are judged on, and every other figure; by the keys of `find_truths`."""
     found: dict[Any, Estimate] = {key: outcome.designs[0].metrics[key] for key in METRICS}
     if outcome.coverage is not None:
         found["coverage"] = outcome.coverage
-    gain = outcome.net_benefit["gain"]
-    for at, *values in zip(_THRESHOLDS, gain.value, gain.low, gain.high, strict=True):
-        found[f"net_benefit_gain, {at}"] = Estimate(*values)
+    curve = outcome.net_benefit["gain"]
+    gains = {
+        at: Estimate(*values)
+        for at, *values in zip(curve.at, curve.value, curve.low, curve.high, strict=True)
+    }
+    worst = min(gains, key=lambda at: gains[at].value)
+    found[_GAIN, worst] = gains[worst]
+    for label, at in clinical_thresholds(name).items():
+        found[f"{_GAIN}, {label}"] = gains[at]
     for member in (member for group in outcome.subgroups for member in group.members if not member.too_small):
         for metric in _IN_SUBGROUPS:
             found[f"{metric} {_SUBGROUPS}", member.predictor, member.level] = member.metrics[metric]

@@ -31,13 +31,24 @@ from training.validation.results import Curve
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["THRESHOLDS", "decision_curves", "gain_metric", "metrics_of", "net_benefit", "net_benefit_gain"]
+__all__ = [
+    "CURVE",
+    "THRESHOLDS",
+    "decision_curves",
+    "gain_metric",
+    "metrics_of",
+    "net_benefit",
+    "net_benefit_gain",
+]
 
 THRESHOLDS: Final[Mapping[str, tuple[float, float]]] = {"response": (0.2, 0.5), "remission": (0.1, 0.3)}
 """Clinical range of the probability from which one would treat. Below the lower end a further change of
 tablets does as well (STAR*D, third and fourth step: 17 and 16 % responded, 14 and 13 % remitted; Rush et
 al., Am J Psychiatry 2006;163:1905-1917); above the upper end electroconvulsive therapy does not (ELEKT-D:
 41 % responded, 22 % remitted; Anand et al., N Engl J Med 2023;388:2315-2325)."""
+
+CURVE: Final = tuple(percent / 200 for percent in range(10, 181, 5))
+"""Thresholds of a decision curve: 5 to 90 %, in steps of 2.5 points."""
 
 
 def net_benefit(data: Predicted, w: NDArray[np.float64], threshold: float) -> float:

@@ -14,6 +14,8 @@ from benchmarks.gates import judge_first, shuffle_outcomes
 from benchmarks.held_intervals import CANDIDATE, CHAMPION, JUDGED, find_truths, hold_intervals, summarise
 from benchmarks.simulated import cohort, fresh
 from models.response_model import OUTCOMES
+from training.gates.judge import judge
+from training.gates.parser import load_gates
 from training.metrics import METRICS
 from training.validation.subgroups import find_subgroups
 
@@ -68,9 +70,13 @@ def test_every_gated_interval_is_held_against_the_models_that_it_tells_of() -> N
     assert judge_first(validated) == (False, False)  # too little data
     found = summarise([*held, *held], 2)
     gained = {f"net_benefit_gain, {at}" for at in ("low", "middle", "high")}
-    gated = {"coverage", "champion", "auroc in subgroups", "ici in subgroups", *gained, *METRICS}
+    gated = {"coverage", "champion", "auroc in subgroups", "ici in subgroups", "net_benefit_gain"}
+    judged = judge(validated, load_gates(None))
     for name in OUTCOMES:
-        assert set(found[name]) == gated
-        assert set(JUDGED) < gated
+        (gate,) = (one for one in judged if (one.gate.name, one.outcome) == ("net_benefit", name))
+        (ours,) = (one for one in held if (one.outcome, one.figure) == (name, "net_benefit_gain"))
+        assert (ours.low, ours.high) == (gate.estimate.low, gate.estimate.high)
+        assert set(found[name]) == {*gated, *gained, *METRICS}
+        assert gated < set(JUDGED) < set(found[name])
         assert all(0 <= one["above"] <= 1 - one["covered"] for one in found[name].values())
         assert 0.4 < found[name]["auroc"]["mean"] < 0.75  # of 20,000 fresh patients, whom nobody knows

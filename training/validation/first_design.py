@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from training.bootstrap import Estimate, repeats_of
-from training.net_benefit import decision_curves
+from training.net_benefit import CURVE, decision_curves
 from training.validation.bands import calibration_band, count_predictions
 from training.validation.coverage import measure_coverage
 from training.validation.missing_endpoints import weigh_missing
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from features.cohort import Cohort
 
 __all__ = ["FirstDesign", "measure_first"]
-
-_CURVE: Final = tuple(percent / 200 for percent in range(10, 181, 5))
-"""Thresholds of the decision curve: 5 to 90 %, in steps of 2.5 points."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ def measure_first(
     return FirstDesign(
         calibration=calibration_band(repeats, weights),
         histogram=count_predictions(repeats[0]),
-        net_benefit=decision_curves(repeats, weights, _CURVE),
+        net_benefit=decision_curves(repeats, weights, CURVE),
         coverage=measure_coverage(table, weights),
         subgroups=measure_subgroups(cohort, repeats, known, weights, sum(thresholds) / 2),
         missing_endpoints=weigh_missing(cohort, outcome, table, weights),
