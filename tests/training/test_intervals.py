@@ -60,7 +60,7 @@ def test_repeats_that_differ_widen_the_interval() -> None:
     assert alike == pytest.approx((-0.95, 0.95), abs=1e-3)
     repeats = np.array([-0.6, -0.2, 0.2, 0.6])
     # Variances: 0.06667 of the repeats' mean, 0.33350 of the samples. By Satterthwaite the sum has
-    # 0.40017^2 / (0.06667^2 / 3) = 108.1 degrees of freedom: quantile 1.98217, tail of the samples to 0.95254.
+    # 0.40017^2 / (0.06667^2 / 3) = 108.1 degrees of freedom: quantile 1.98217, tail of the samples 0.95254
     expected = np.hypot(0.95254, 1.98217 * np.sqrt(0.06667))
     assert find_interval(repeats, samples, 10**6) == pytest.approx((-expected, expected), abs=1e-3)
 
