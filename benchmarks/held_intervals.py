@@ -25,6 +25,8 @@ from benchmarks.simulated import fresh
 from models.response_model import OUTCOMES
 from models.wilson import wilson_interval
 from training.bootstrap import Estimate, repeats_of
+from training.gates.judge import judge
+from training.gates.parser import load_gates
 from training.metrics import METRICS
 from training.net_benefit import gain_metric
 from training.patients import Patients
@@ -53,8 +55,7 @@ JUDGED: Final = (
     *("brier_skill", "calibration_slope", "ici", _GAIN, "coverage", "champion"),
     *(f"{metric} {_SUBGROUPS}" for metric in _IN_SUBGROUPS),
 )
-"""Figures that the shipped gates judge; net benefit where the gate does, at the threshold of the clinical
-range with the lowest estimate."""
+"""Figures that the shipped gates judge; net benefit, as by its gate, at its worst in the clinical range."""
 
 
 @dataclass(frozen=True)
@@ -100,15 +101,16 @@ def hold_intervals(made: Cohort, seed: int) -> tuple[Validation, list[Held]]:
         is_own = table["patient"] < len(patients.rows)
         own[candidate], others[candidate] = table[is_own], table[~is_own]
     validated = validate_first(made, own[CANDIDATE], seed, CANDIDATE)
+    worst = _worst_gains(validated)
     found = []
     for name, outcome in validated.outcomes.items():
         of_outcome = [
             {key: table[table["outcome"] == name] for key, table in tables.items()}
             for tables in (own, others)
         ]
-        estimates = _estimates(name, outcome) | {
-            "champion": _against_champion(made, name, of_outcome[0], seed)
-        }
+        estimates = _estimates(name, outcome)
+        estimates[_GAIN] = worst[name]
+        estimates["champion"] = _against_champion(made, name, of_outcome[0], seed)
         truths = find_truths(made, people, name, of_outcome[1])
         found += [
             Held(name, key[0] if isinstance(key, tuple) else key, one.low, one.high, truths[key])
@@ -133,17 +135,18 @@ def find_truths(made: Cohort, people: Fresh, name: str, tables: dict[str, pd.Dat
     Returns
     -------
     dict
-        By figure; net benefit by figure and threshold, too; in subgroups by figure, predictor and level.
+        By figure; net benefit at its worst in the clinical range, and at both ends and the middle of it; in
+        subgroups by figure, predictor and level.
     """
     both = {key: _in_both_outcomes(table) for key, table in tables.items()}
     (ours,), (theirs,) = (repeats_of(both[key]) for key in (CANDIDATE, CHAMPION))
     person = both[CANDIDATE]["person"].to_numpy()
     weights = np.where(ours.y == 1, people.truth[name][person], 1 - people.truth[name][person])
     found: dict[Any, float] = {key: metric(ours, weights) for key, metric in METRICS.items()}
-    for at in measured_thresholds(name):
-        found[_GAIN, at] = gain_metric(at)(ours, weights)
+    gains = {at: gain_metric(at)(ours, weights) for at in measured_thresholds(name)}
+    found[_GAIN] = min(gains.values())
     for label, at in clinical_thresholds(name).items():
-        found[f"{_GAIN}, {label}"] = found[_GAIN, at]
+        found[f"{_GAIN}, {label}"] = gains[at]
     found["coverage"] = float(share_inside(both[CANDIDATE], weights[None])[0, 0])
     found["champion"] = found["brier"] - METRICS["brier"](theirs, weights)
     for predictor, members in find_subgroups(replace(made, rows=people.clinic)).items():
@@ -201,20 +204,24 @@ def _predict_also(
     return Patients(patients.cohort_file, rows, outcomes, groups), more
 
 
+def _worst_gains(validated: Validation) -> dict[str, Estimate]:
+    """What the gate of net benefit judges, by outcome."""
+    return {
+        one.outcome: one.estimate
+        for one in judge(validated, load_gates(None))
+        if (one.gate.metric, one.gate.population) == (_GAIN, "all")
+    }
+
+
 def _estimates(name: str, outcome: OutcomeValidation) -> dict[Any, Estimate]:
     """What gates are judged on, and every other figure; by the keys of `find_truths`."""
     found: dict[Any, Estimate] = {key: outcome.designs[0].metrics[key] for key in METRICS}
     if outcome.coverage is not None:
         found["coverage"] = outcome.coverage
     curve = outcome.net_benefit["gain"]
-    gains = {
-        at: Estimate(*values)
-        for at, *values in zip(curve.at, curve.value, curve.low, curve.high, strict=True)
-    }
-    worst = min(gains, key=lambda at: gains[at].value)
-    found[_GAIN, worst] = gains[worst]
     for label, at in clinical_thresholds(name).items():
-        found[f"{_GAIN}, {label}"] = gains[at]
+        k = curve.at.index(at)
+        found[f"{_GAIN}, {label}"] = Estimate(curve.value[k], curve.low[k], curve.high[k])
     for member in (member for group in outcome.subgroups for member in group.members if not member.too_small):
         for metric in _IN_SUBGROUPS:
             found[f"{metric} {_SUBGROUPS}", member.predictor, member.level] = member.metrics[metric]

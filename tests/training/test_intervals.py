@@ -72,23 +72,42 @@ def test_an_added_part_that_is_well_known_makes_few_groups_count_for_less() -> N
     expected = np.hypot(0.96676, 2.03873 * 0.5)
     found = find_interval(ONE, samples, 12, overlap=0.5)
     assert found == pytest.approx((-expected, expected), abs=1e-3)
-    assert expected < np.hypot(0.97849, 2.20099 * 0.5)  # as if the sum were known no better than its part
+    assert found[1] < np.hypot(0.97849, 2.20099 * 0.5)  # as if the sum were known no better than its part
+
+
+def test_two_repeats_that_differ_leave_few_degrees_of_freedom() -> None:
+    samples = np.linspace(-1, 1, 4001)
+    # Variances 0.33350 of the samples, 0.16 of the repeats' mean: 0.49350^2 / (0.16^2 / 1) = 9.513 degrees of
+    # freedom, the quantile 2.24368. With 0.09 of the overlap 0.58350^2 / 0.16^2 = 13.300 and 2.15543.
+    repeats = np.array([-0.4, 0.4])
+    expected = np.hypot(0.97515, 2.24368 * 0.4)
+    assert find_interval(repeats, samples, 10**6) == pytest.approx((-expected, expected), abs=1e-3)
+    expected = np.hypot(0.96887, 2.15543 * 0.5)
+    assert find_interval(repeats, samples, 10**6, overlap=0.3) == pytest.approx(
+        (-expected, expected), abs=1e-3
+    )
+
+
+def test_samples_that_do_not_vary_leave_what_is_added() -> None:
+    assert find_interval(ONE, np.zeros(100), 12) == (0, 0)
+    assert find_interval(ONE, np.zeros(100), 12, overlap=0.5) == pytest.approx((-0.98, 0.98), abs=1e-3)
 
 
 @pytest.mark.parametrize("units", [3, 4, 6, 12, 1000])
 @pytest.mark.parametrize("distance", [False, True])
-def test_an_added_part_never_makes_an_interval_narrower(units: int, distance: bool) -> None:
-    samples = np.abs(np.random.default_rng(2).normal(0.4, 0.1, 4000))
+@pytest.mark.parametrize("tail", [0.25, 1.5])
+def test_an_added_part_never_makes_an_interval_narrower(units: int, distance: bool, tail: float) -> None:
+    samples = 0.4 * np.random.default_rng(2).lognormal(0, tail, 4000)
     ends = np.array(
         [
             find_interval(np.array([0.4]), samples, units, overlap=overlap, distance=distance)
-            for overlap in np.linspace(0, 0.5, 51)
+            for overlap in np.linspace(0, 0.5, 11)
         ]
     )
     low, high = ends.T
     assert (low <= low[0]).all()
     assert (high >= high[0]).all()
-    assert high[-1] > high[0] + 0.3
+    assert tail > 1 or high[-1] > high[0] + 0.3  # of long tails what is added may be a small part
 
 
 def test_one_group_has_no_interval() -> None:
